@@ -1,0 +1,1 @@
+"""The face: the schema as clients see it, HTTP and WebSocket, sign-in, settings."""

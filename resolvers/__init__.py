@@ -1,0 +1,1 @@
+"""The verbs: what a field or a mutation does. Calls db, returns rows; knows no HTTP."""
