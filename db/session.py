@@ -1,0 +1,264 @@
+"""Who asks, and the one place that acquires a connection and says so to PostgreSQL.
+
+A viewer is bound to each transaction by settings that live as long as it does: who it is, and a
+proof that this API said so. ``app.uid()``, ``app.key_id()`` and ``app.ws()`` answer nobody unless
+the proof fits (``migrations/``), so a value left over on a connection is worth nothing.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import asyncpg
+
+from db.errors import refusal_of
+from db.secrets import Secrets
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Pool, Record
+    from asyncpg.pool import PoolConnectionProxy
+
+PROOF_SECONDS = 60
+
+
+class Viewer(NamedTuple):
+    """Who asks: a user, an API key, or nobody."""
+
+    user_id: UUID | None = None
+    api_key_id: UUID | None = None
+
+
+ANONYMOUS = Viewer()
+
+
+class Client(NamedTuple):
+    """Where a request comes from, for the audit log."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+NOWHERE = Client()
+
+BIND: LiteralString = (
+    "set_config('app.current_user_id', {user}, true)"
+    " || set_config('app.current_api_key_id', {key}, true)"
+    " || set_config('app.viewer_proof', {proof} || '@' || extract(epoch FROM now()), true)"
+)
+"""Binds the viewer to the transaction; its now() is stamped onto the proof by the statement."""
+
+BIND_VIEWER: LiteralString = "SELECT " + BIND.format(
+    user="$1::text", key="$2::text", proof="$3::text"
+)
+
+BIND_CLIENT: LiteralString = (
+    "SELECT set_config('app.client_ip', $1, true) || set_config('app.user_agent', $2, true)"
+)
+
+READ_ONE: LiteralString = (
+    "SELECT answer FROM (SELECT "
+    + BIND
+    + " || set_config('transaction_read_only', 'on', true) AS viewer OFFSET 0) bound"
+    " CROSS JOIN LATERAL"
+    " (SELECT CASE WHEN viewer IS NOT NULL THEN ({query}) END AS answer OFFSET 0) read"
+)
+"""One statement that binds the viewer and then reads. ``viewer`` must be referenced in the CASE and
+both OFFSET 0 must stand, or PostgreSQL may read a row before it knows who asks."""
+
+
+def bound(query: str, parameters: int) -> str:
+    """``query``, one JSON value, as a statement that first binds the viewer.
+
+    The viewer's three parameters follow the ``parameters`` of the query.
+    """
+    user, key, proof = (f"${parameters + n}::text" for n in (1, 2, 3))
+    return READ_ONE.format(user=user, key=key, proof=proof, query=query)
+
+
+class Seal:
+    """Makes the proof that a viewer is who this API says."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._key, self._kid = secrets.derive("viewer"), secrets.kid
+
+    def settings(self, viewer: Viewer) -> tuple[str, str, str]:
+        """The values of app.current_user_id, app.current_api_key_id and app.viewer_proof."""
+        user, key = (str(each) if each else "" for each in viewer)
+        expiry = f"{int(time.time()) + PROOF_SECONDS:010d}"
+        message = f"{'u' if user else 'k'}{user or key}{expiry}{self._kid}"
+        mac = hmac.digest(self._key, message.encode(), "sha256").hex()
+        return user, key, f"{expiry}{self._kid}{mac}"
+
+
+class SessionEnded(Exception):
+    """The request was answered while this read still waited."""
+
+
+class Session:
+    """One viewer's read-only view of one moment, begun at the first statement.
+
+    Statements of concurrent loaders take turns on its connection. After an error every further
+    statement fails with the same error: half an answer is none.
+    """
+
+    def __init__(self, database: "Database", viewer: Viewer) -> None:
+        self.viewer, self.statements = viewer, 0
+        self._database, self._lock, self._stack = database, asyncio.Lock(), AsyncExitStack()
+        self._connection: PoolConnectionProxy[Record] | None = None
+        self._fault: Exception | None = None
+
+    async def fetch(self, sql: str, values: Sequence[object] = ()) -> "list[Record]":
+        """Rows of ``sql``."""
+        async with self._lock:
+            if self._fault is not None:
+                raise self._fault
+            try:
+                with refusal_of():
+                    connection = self._connection or await self._begin()
+                    self.statements += 1
+                    return await connection.fetch(sql, *values)
+            except BaseException as fault:
+                self._fault = fault if isinstance(fault, Exception) else SessionEnded()
+                raise
+
+    async def end(self) -> None:
+        """Give the moment up; a loader that still waits is refused."""
+        async with self._lock:
+            self._fault = self._fault or SessionEnded()
+            self._connection = None
+            with refusal_of():
+                await self._stack.aclose()
+
+    async def _begin(self) -> "PoolConnectionProxy[Record]":
+        database = self._database
+        connection = await self._stack.enter_async_context(
+            database.api.acquire(timeout=database.patience)
+        )
+        await self._stack.enter_async_context(
+            connection.transaction(isolation="repeatable_read", readonly=True)
+        )
+        await connection.fetchval(BIND_VIEWER, *database.seal.settings(self.viewer))
+        self._connection = connection
+        return connection
+
+
+class Writing:
+    """One viewer's transaction that writes; everything or nothing of it stays."""
+
+    def __init__(self, connection: "PoolConnectionProxy[Record]", viewer: Viewer) -> None:
+        self.viewer, self._connection = viewer, connection
+
+    async def fetch(self, sql: str, *values: object) -> "list[Record]":
+        with refusal_of():
+            return await self._connection.fetch(sql, *values)
+
+    async def row(self, sql: str, *values: object) -> "Record | None":
+        with refusal_of():
+            return await self._connection.fetchrow(sql, *values)
+
+    async def value(self, sql: str, *values: object) -> Any:
+        with refusal_of():
+            return await self._connection.fetchval(sql, *values)
+
+
+class Database:
+    """The pools: ``api`` for everything that a viewer does, ``auth`` for what precedes a viewer."""
+
+    def __init__(
+        self, api: "Pool[Record]", auth: "Pool[Record]", seal: Seal, *, patience: float = 5.0
+    ) -> None:
+        self.api, self.auth, self.seal, self.patience = api, auth, seal, patience
+
+    def reading(self, viewer: Viewer) -> Session:
+        return Session(self, viewer)
+
+    @asynccontextmanager
+    async def writing(self, viewer: Viewer, client: Client = NOWHERE) -> AsyncGenerator[Writing]:
+        """A transaction as ``viewer``, committed at the end of the block."""
+        with refusal_of():
+            async with (
+                self.api.acquire(timeout=self.patience) as connection,
+                connection.transaction(),
+            ):
+                await connection.fetchval(BIND_VIEWER, *self.seal.settings(viewer))
+                await connection.fetchval(BIND_CLIENT, client.address, client.user_agent)
+                yield Writing(connection, viewer)
+
+    @asynccontextmanager
+    async def signing_in(self) -> AsyncGenerator[Writing]:
+        """A transaction of the sign-in login, which runs the sign-in functions and nothing else."""
+        with refusal_of():
+            async with (
+                self.auth.acquire(timeout=self.patience) as connection,
+                connection.transaction(),
+            ):
+                yield Writing(connection, ANONYMOUS)
+
+    async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
+        """Run a compiled plan, one JSON value, in one round trip."""
+        with refusal_of():
+            async with self.api.acquire(timeout=self.patience) as connection:
+                return await connection.fetchval(
+                    bound(query, len(values)), *values, *self.seal.settings(viewer)
+                )
+
+    async def ready(self) -> None:
+        """Raises Unavailable unless the database answers."""
+        with refusal_of():
+            async with self.api.acquire(timeout=self.patience) as connection:
+                await connection.fetchval("SELECT 1")
+
+
+@asynccontextmanager
+async def connect(
+    url: str, secrets: Secrets, *, size: int = 10, statement_timeout: float = 10.0
+) -> AsyncGenerator[Database]:
+    """Open the pools of one process. ``url`` names server and database; its user is not used.
+
+    ``size`` is the number of connections that read and write; sign-in has two more.
+    ``statement_timeout`` is in seconds.
+    """
+    async with (
+        _pool(url, secrets, "mcp_api", size, statement_timeout) as api,
+        _pool(url, secrets, "mcp_auth", 2, statement_timeout) as auth,
+    ):
+        yield Database(api, auth, Seal(secrets))
+
+
+def _pool(
+    url: str, secrets: Secrets, login: str, size: int, statement_timeout: float
+) -> "Pool[Record]":
+    return asyncpg.create_pool(
+        as_login(url, login, secrets),
+        min_size=min(2, size),
+        max_size=size,
+        max_inactive_connection_lifetime=0,
+        statement_cache_size=1000,
+        max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=0,
+        reset=_keep,
+        server_settings={
+            "application_name": "graphql-api",
+            "timezone": "UTC",
+            "jit": "off",
+            "search_path": "public",
+            "statement_timeout": str(int(statement_timeout * 1000)),
+            "idle_in_transaction_session_timeout": "15000",
+        },
+    )
+
+
+async def _keep(connection: "Connection[Record]") -> None:
+    """Leave a released connection as it is: every setting of ours ends with its transaction."""
+
+
+def as_login(url: str, login: str, secrets: Secrets) -> str:
+    """``url`` with the user replaced by one of the API's logins."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{login}:{secrets.password(login)}@{place}"))

@@ -1,0 +1,63 @@
+"""What a resolver is handed: who asks, the loaders of this request, and what the process shares."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import strawberry
+
+from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
+from resolvers.loaders import Loaders
+
+if TYPE_CHECKING:
+    from resolvers.passwords import Passwords
+    from resolvers.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What all requests of a process share."""
+
+    database: Database
+    passwords: "Passwords"
+    tokens: "Tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, from where, and until when the sign-in is good (None: for ever)."""
+
+    viewer: Viewer = ANONYMOUS
+    client: Client = NOWHERE
+    expires_at: datetime | None = None
+
+
+class Context:
+    """One request. Reads are of one moment; a mutation's payload is read after its commit."""
+
+    def __init__(self, resources: Resources, asker: Asker) -> None:
+        self.resources, self.asker = resources, asker
+        self._read_anew()
+
+    def _read_anew(self) -> None:
+        self.session = self.resources.database.reading(self.asker.viewer)
+        self.loaders = Loaders(self.session)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[Writing]:
+        """A transaction of the asker's, committed at the end of the block."""
+        await self.session.end()
+        database, asker = self.resources.database, self.asker
+        try:
+            async with database.writing(asker.viewer, asker.client) as transaction:
+                yield transaction
+        finally:
+            self._read_anew()
+
+    async def end(self) -> None:
+        await self.session.end()
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,48 @@
+"""Expected errors: what a client did that cannot be honoured, each with a code that never changes.
+
+A mutation answers with them in its payload, a query as a top-level error. Anything else that is
+raised is a fault of ours and is masked.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A request that cannot be honoured; the message says what to do instead."""
+
+    code: ClassVar[str] = "REFUSED"
+
+    def __init__(self, message: str, path: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message, self.path = message, tuple(path)
+
+
+class InvalidInput(Refusal):
+    """An argument or an input field has a value that is not allowed; ``path`` names it."""
+
+    code = "INVALID_INPUT"
+
+
+class NotFound(Refusal):
+    """There is no such thing, or the viewer may not see it: the two are not told apart."""
+
+    code = "NOT_FOUND"
+
+
+class Forbidden(Refusal):
+    """The viewer sees the thing but may not do this to it."""
+
+    code = "FORBIDDEN"
+
+
+class Unauthenticated(Refusal):
+    """Nobody is signed in, or the sign-in is no longer good."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Conflict(Refusal):
+    """Somebody else was first."""
+
+    code = "CONFLICT"
