@@ -1,0 +1,275 @@
+"""What can be set, each thing described once, and the sentences said when it is set wrongly.
+
+Every setting is read from the environment variable of its name in capitals; the command line's
+options come before it. Whoever needs a setting is handed ``Settings``; nobody else reads the
+environment.
+"""
+
+import ipaddress
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SHORTEST_SECRET = 32
+HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+NEVER_SHOWN = {"database_url", "secret_key", "secret_key_previous"}
+
+
+class BadSettings(Exception):
+    """Settings that cannot be used; ``faults`` says one line about each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _in_development(given: dict[str, Any]) -> bool:
+    return given["environment"] == "development"
+
+
+def _log_format(given: dict[str, Any]) -> Literal["text", "json"]:
+    return "text" if _in_development(given) else "json"
+
+
+def _words(value: object) -> object:
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+class Settings(BaseSettings):
+    """Everything the server can be told. Made by ``read_settings``, which explains faults."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    environment: Literal["development", "production"] = Field(
+        default="development",
+        description="`production` turns off what helps only developers (GraphiQL, introspection, "
+        "suggestions of field names) and logs JSON. Each can be set by itself, too.",
+    )
+
+    # Where it listens
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. `0.0.0.0` listens on every network.",
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, le=256, description="Number of processes that share the port."
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses or networks of proxies whose X-Forwarded-For is believed, "
+        "separated by commas.",
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins of web pages on other hosts that may call this API, separated by "
+        "commas, such as `https://app.example.com`. Pages served from here always may.",
+    )
+
+    # Database
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL server and database, `postgresql://user:password@host:5432/name`. "
+        "Its user applies the migrations and must be a superuser; requests are served by lesser "
+        "logins of our own. Unset: the embedded PostgreSQL is started.",
+    )
+    data: Path | None = Field(
+        default=None,
+        description="Folder of the embedded PostgreSQL and its secret. Unset: "
+        "`/var/lib/graphql-api` for root, else the user's folder for application data.",
+    )
+    migrate_on_start: bool = Field(
+        default=True,
+        description="Apply new migrations before serving. Off: refuse to serve until "
+        "`graphql-api migrate` was run.",
+    )
+    pool_size: int = Field(
+        default=10, ge=1, le=500, description="Connections of each process for requests."
+    )
+    sign_in_pool_size: int = Field(
+        default=2, ge=1, le=100, description="Connections of each process for sign-in."
+    )
+    statement_cache_size: int = Field(
+        default=1000,
+        ge=0,
+        description="Prepared statements kept on each connection. Must be 0 behind PgBouncer in "
+        "transaction mode.",
+    )
+    statement_timeout_seconds: float = Field(
+        default=8, gt=0, le=600, description="PostgreSQL gives up a statement after this time."
+    )
+
+    # Secrets and sign-in
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="The one secret, at least 32 characters, from which every key is derived. "
+        "Needed with DATABASE_URL; the embedded database keeps its own. "
+        f"Make one: `{HOW_TO_MAKE_ONE}`.",
+    )
+    secret_key_previous: SecretStr | None = Field(
+        default=None,
+        description="The secret before the last change: what it signed is valid until it runs out.",
+    )
+    access_token_minutes: int = Field(
+        default=15, ge=1, le=1440, description="How long an access token is valid."
+    )
+    refresh_token_days: int = Field(
+        default=30, ge=1, le=365, description="How long a session lasts without being used."
+    )
+    password_threads: int = Field(
+        default=2, ge=1, le=64, description="Passwords checked at once in a process, 19 MiB each."
+    )
+
+    # What a request may ask
+    introspection: bool = Field(
+        default_factory=_in_development, description="Answer questions about the schema."
+    )
+    graphiql: bool = Field(
+        default_factory=_in_development, description="Serve GraphiQL, the page to explore the API."
+    )
+    field_suggestions: bool = Field(
+        default_factory=_in_development, description="Suggest names when a field does not exist."
+    )
+    max_depth: int = Field(default=15, ge=1, description="Levels of nesting in a request.")
+    max_aliases: int = Field(default=30, ge=0, description="Aliases in a request.")
+    max_tokens: int = Field(default=2000, ge=10, description="Tokens in a request's document.")
+    max_directives: int = Field(default=20, ge=0, description="Directives in a request.")
+    max_page_size: int = Field(default=500, ge=1, description="Rows in a page: `first` and `last`.")
+    max_cost: int = Field(
+        default=100_000,
+        ge=1,
+        description="Rows that a request may touch, counted from its page sizes before it runs.",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1024, description="Bytes of a request's body."
+    )
+    max_batch: int = Field(
+        default=1, ge=1, le=100, description="Operations in one HTTP request; 1 refuses lists."
+    )
+    request_timeout_seconds: float = Field(
+        default=10, gt=0, le=600, description="A query or mutation is given up after this time."
+    )
+    connection_init_timeout_seconds: float = Field(
+        default=5, gt=0, le=60, description="Time a WebSocket has to say who it is."
+    )
+    max_subscriptions: int = Field(
+        default=50, ge=1, le=10_000, description="Subscriptions on one WebSocket."
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=1, le=600, description="Time that running requests have when it stops."
+    )
+
+    # Logs
+    log_format: Literal["text", "json"] = Field(
+        default_factory=_log_format,
+        description="`text` for people, `json` for machines. Default: `json` in production.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe messages that are logged."
+    )
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        return _words(value)
+
+    @field_validator("data")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := _fault_of_url(value.get_secret_value())):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("secret_key", "secret_key_previous")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"needs at least {SHORTEST_SECRET} characters; make one: {HOW_TO_MAKE_ONE}"
+            )
+        return value
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches the server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings of the environment, with those ``given`` (that are not None) before them.
+
+    Raises BadSettings with a line for each fault.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise BadSettings([_explained(fault) for fault in _own(error.errors())]) from None
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which ``read_settings`` gives the same settings again."""
+    texts = {name: _text(getattr(settings, name)) for name in Settings.model_fields}
+    return {name.upper(): text for name, text in texts.items() if text}
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple():
+            return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return str(value)
+
+
+def _fault_of_url(url: str) -> str | None:
+    shape = "postgresql://user:password@host:5432/database"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        return f"must look like {shape}: {error}"
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return f"must look like {shape}"
+    if not parts.path.strip("/"):
+        return f"must name a database, as in {shape}"
+    return None
+
+
+def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the faults that are only the echo of another."""
+    return [fault for fault in faults if fault["type"] != "default_factory_not_called"]
+
+
+def _explained(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0])
+    said = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if fault["type"] == "value_error":
+        return f"{name.upper()} {said}."
+    asked = "" if name in NEVER_SHOWN else f", not {json.dumps(fault['input'], default=str)}"
+    return f"{name.upper()} should be {_lower(said)}{asked}. {_meaning(name)}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _meaning(name: str) -> str:
+    return Settings.model_fields[name].description or ""
