@@ -1,0 +1,50 @@
+"""The statements of the data loaders: a relation's SELECT for many keys at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from db.pages import Page
+from db.relation import Fragment, Key, Many, Relation, Statement
+
+
+def row_batch(relation: Relation[Any], keys: Sequence[Key], statement: Statement) -> str:
+    """For each key its rows, each led by the key's number, counted from 1."""
+    table, select = _keyed(relation, keys, statement)
+    return f"SELECT keys.n, {relation.columns('t')} FROM {table} CROSS JOIN LATERAL ({select}) t"
+
+
+def list_batch(relation: Many[Any], keys: Sequence[Key], statement: Statement) -> str:
+    """For each key its rows in the relation's own order, each led by the key's number."""
+    return f'{row_batch(relation, keys, statement)} ORDER BY keys.n, t."{relation.tie}"'
+
+
+def page_batch(relation: Many[Any], keys: Sequence[Key], page: Page, statement: Statement) -> str:
+    """For each key its page and one row more, each led by the key's number and its cursor."""
+    table, select = _keyed(relation, keys, statement)
+    rows = page.rows(relation, select, statement.write(page.where), statement, extra=1)
+    return (
+        f"SELECT keys.n, t.cursor, {relation.columns('t')}"
+        f" FROM {table} CROSS JOIN LATERAL ({rows}) t ORDER BY keys.n, t.n"
+    )
+
+
+def count_batch(
+    relation: Many[Any], keys: Sequence[Key], test: Fragment, statement: Statement
+) -> str:
+    """For each key the number of its rows that pass the test, led by the key's number."""
+    table, select = _keyed(relation, keys, statement)
+    count = f"SELECT count(*) FROM ({select}) r WHERE {statement.write(test)}"
+    return f"SELECT keys.n, t.count FROM {table} CROSS JOIN LATERAL ({count}) t"
+
+
+def _keyed(relation: Relation[Any], keys: Sequence[Key], statement: Statement) -> tuple[str, str]:
+    """The keys as a table, and the relation's SELECT hanging on it."""
+    if not relation.holes:
+        return "(VALUES (1)) AS keys(n)", relation.select(())
+    names = [f"k{i}" for i in range(len(relation.holes))]
+    arrays = [
+        f"{statement.bind(column)}::{hole.type}[]"
+        for hole, column in zip(relation.holes, zip(*keys, strict=True), strict=True)
+    ]
+    table = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS keys({', '.join(names)}, n)"
+    return table, relation.select([f"keys.{name}" for name in names])

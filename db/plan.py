@@ -1,0 +1,160 @@
+"""What a compiled plan is made of: expressions that answer in JSON.
+
+A piece is a function that writes itself into the statement of one request, because what a client
+puts into variables may change the text (a filter has another shape) and not only the values.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from db.pages import Page
+from db.relation import Key, Many, One, Statement
+
+Sql = Callable[[Any], str]
+
+IT = '"#"'
+"""The alias of what becomes an object: no GraphQL name, or a client's alias could capture it."""
+
+BROKEN_PROMISE = '"\\u0000"'
+"""Stands where the schema promises a value and there is none; no text of PostgreSQL can hold it."""
+
+
+def text(sql: str) -> Sql:
+    return lambda statement: sql
+
+
+def cells(named: Mapping[str, Sql]) -> Sql:
+    items = tuple((sql, f' AS "{name}"') for name, sql in named.items())
+    return lambda statement: ", ".join([sql(statement) + name for sql, name in items])
+
+
+def json_object(shown: Sql, source: Sql | None = None) -> Sql:
+    """An object of cells; null if the source, where there is one, has no row."""
+    if source is None:
+        return lambda statement: f"(SELECT row_to_json({IT}) FROM (SELECT {shown(statement)}) {IT})"
+    return lambda statement: (
+        f"(SELECT row_to_json({IT}) FROM (SELECT {shown(statement)} FROM {source(statement)}) {IT})"
+    )
+
+
+def json_list(shown: Sql, source: Sql) -> Sql:
+    """A list of objects of cells, one a row of the source, in its order."""
+    return lambda statement: (
+        f"(SELECT coalesce(json_agg({IT}), '[]')"
+        f" FROM (SELECT {shown(statement)} FROM {source(statement)}) {IT})"
+    )
+
+
+def promised(sql: Sql) -> Sql:
+    return lambda statement: f"coalesce({sql(statement)}, '{BROKEN_PROMISE}'::json)"
+
+
+def base64(expression: str) -> Sql:
+    return text(f"translate(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')")
+
+
+def enum(column: str, names: Iterable[tuple[str, str]]) -> Sql:
+    """The names by which clients know a column's values."""
+    cases = " ".join(f"WHEN '{value}' THEN '{name}'" for value, name in names)
+    return text(f"CASE {column} {cases} END")
+
+
+def number(column: str) -> Sql:
+    """A float as Python writes it: PostgreSQL leaves the .0 away."""
+    return text(
+        f"(CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e15"
+        f" THEN {column}::bigint || '.0' ELSE {column}::text END)::json"
+    )
+
+
+def keyed_list(
+    wanted: Mapping[One[Any], Sequence[tuple[int, Key]]],
+    aliases: Mapping[One[Any], str],
+    shown: Mapping[One[Any], Sql],
+    length: int,
+) -> Sql:
+    """A list of ``length`` objects: in each place wanted the row under that key, else null."""
+
+    def write(statement: Statement) -> str:
+        found = [
+            f"SELECT keys.place, {json_object(shown[relation])(statement)} AS item"
+            f" FROM {_places(relation, places, statement)} {aliases[relation]}"
+            for relation, places in wanted.items()
+        ]
+        if not found:
+            found = ["SELECT NULL::int AS place, NULL::json AS item"]
+        return (
+            "(SELECT coalesce(json_agg(found.item ORDER BY places.place), '[]')"
+            f" FROM generate_series(1, {length}) AS places(place)"
+            f" LEFT JOIN ({' UNION ALL '.join(found)}) found USING (place))"
+        )
+
+    return write
+
+
+def _places(relation: One[Any], places: Sequence[tuple[int, Key]], statement: Statement) -> str:
+    """The places as a table, and the relation's SELECT hanging on it."""
+    columns = [[place for place, _ in places], *zip(*(key for _, key in places), strict=True)]
+    types = ["int", *(hole.type for hole in relation.holes)]
+    names = ["place", *(f"k{number}" for number in range(len(relation.holes)))]
+    arrays = ", ".join(
+        f"{statement.bind(list(column))}::{type_}[]"
+        for column, type_ in zip(columns, types, strict=True)
+    )
+    select = relation.select([f"keys.{name}" for name in names[1:]])
+    return f"unnest({arrays}) AS keys({', '.join(names)}) CROSS JOIN LATERAL ({select})"
+
+
+def connection(
+    relation: Many[Any],
+    select: Sql,
+    alias: str,
+    *,
+    page_of: Callable[[Any], Page],
+    shown: Sql,
+    lists: Sequence[Sql],
+    ends: bool,
+    total: bool,
+) -> Sql:
+    """An object of cells ``shown`` over ``page``, the one row of what a page has.
+
+    It has a list ``l0``, ``l1``… for each of ``lists``, whose cells speak of ``alias``; if ``ends``,
+    also ``next`` and ``previous`` (are there more?), ``start`` and ``end`` (cursors); if ``total``,
+    also ``total``.
+    """
+
+    def write(statement: Statement) -> str:
+        page, source = page_of(statement), select(statement)
+        where = statement.write(page.where) if lists or ends or total else ""
+        columns: list[str] = []
+        rows = ""
+        if total:
+            columns.append(f"(SELECT count(*) FROM ({source}) r WHERE {where}) AS total")
+        if lists or ends:
+            rows = f"({page.rows(relation, source, where, statement, extra=int(ends))}) {alias}"
+        if ends:
+            columns += _ends(page, alias)
+        if len(lists) == 1 and not ends:
+            rows = f"(SELECT {lists[0](statement)} FROM {rows}) {IT}"
+            columns.append(f"coalesce(json_agg({IT}), '[]') AS l0")
+        else:
+            columns += [
+                f"coalesce(json_agg({json_object(each)(statement)})"
+                f" FILTER (WHERE {alias}.n <= {page.size}), '[]') AS l{number}"
+                for number, each in enumerate(lists)
+            ]
+        table = f"(SELECT {', '.join(columns) or 'TRUE'}{' FROM ' * bool(rows)}{rows}) page"
+        return json_object(shown, text(table))(statement)
+
+    return write
+
+
+def _ends(page: Page, alias: str) -> list[str]:
+    more, beyond = f"count(*) > {page.size}", str(page.cursor is not None).upper()
+    cursors = f"(array_agg({alias}.cursor) FILTER (WHERE {alias}.n <= {page.size}))"
+    return [
+        f"{beyond if page.backward else more} AS next",
+        f"{more if page.backward else beyond} AS previous",
+        f"{cursors}[1] AS start",
+        f'{cursors}[least(count(*), {page.size})] AS "end"',
+    ]

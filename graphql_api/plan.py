@@ -1,0 +1,405 @@
+"""Compile a GraphQL operation into one SELECT that answers with the response's JSON.
+
+The plan nests the relations that the types are declared with. It is an optimiser that may decline:
+what only Python can compute, or would have to refuse, goes to the loaders, so that there is one
+meaning.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import strawberry
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLFloat,
+    GraphQLIncludeDirective,
+    GraphQLObjectType,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    is_abstract_type,
+    visit,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
+from strawberry.types.arguments import convert_arguments
+
+from db.pages import Page
+from db.plan import (
+    Sql,
+    base64,
+    cells,
+    connection,
+    enum,
+    json_list,
+    json_object,
+    keyed_list,
+    number,
+    promised,
+    text,
+)
+from db.relation import Key, Many, One, Relation, Statement
+from graphql_api.declare import node_key
+from graphql_api.ways import (
+    Column,
+    Connected,
+    Followed,
+    GlobalId,
+    Listed,
+    LookedUp,
+    LookedUpAll,
+    check_ids,
+    identified,
+    named_type,
+    page_of,
+    promises,
+    way_of,
+)
+
+LONGEST_NAME = 63
+MOST_RELATIONS = 50
+PAGE_INFO = {
+    "hasNextPage": text("page.next"),
+    "hasPreviousPage": text("page.previous"),
+    "startCursor": base64("page.start"),
+    "endCursor": base64('page."end"'),
+}
+Sets = Sequence[SelectionSetNode]
+Arguments = Callable[["Request"], dict[str, Any]]
+
+
+class Declined(Exception):
+    """The operation is not one for a plan; the message says why, in a few fixed words."""
+
+
+class Request(Statement):
+    """The statement of one request, with the variables it is written for."""
+
+    def __init__(self, variables: VariableValues) -> None:
+        super().__init__()
+        self.variables = variables
+
+
+class Compiler:
+    """Compiles one operation. Of ``variables`` it looks only at those of @skip and @include."""
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: VariableValues,
+    ) -> None:
+        self._schema, self._fragments, self._variables = schema, fragments, variables
+        self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
+        self._relations = 0
+
+    def operation(self, node: OperationDefinitionNode) -> Sql:
+        if node.operation is not OperationType.QUERY or self._core.query_type is None:
+            raise Declined(node.operation.value)
+        return json_object(self._cells(self._core.query_type, [node.selection_set], ""))
+
+    def _cells(self, type_: GraphQLObjectType, sets: Sets, alias: str) -> Sql:
+        collected = self._collected(type_, sets)
+        return cells({key: self._field(type_, nodes, alias) for key, nodes in collected.items()})
+
+    def _field(self, type_: GraphQLObjectType, nodes: list[FieldNode], alias: str) -> Sql:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return typename(type_)
+        if name.startswith("__"):
+            raise Declined("introspection")
+        field = type_.fields[name]
+        match way_of(field):
+            case GlobalId():
+                return global_id(type_, alias)
+            case Column(column):
+                return leaf(field, f'{alias}."{column}"')
+            case Followed() as way:
+                return self._followed(field, nodes, way, alias)
+            case LookedUp() as way:
+                return self._looked_up(field, nodes, way)
+            case LookedUpAll() as way:
+                return self._looked_up_all(field, nodes, way)
+            case _:
+                raise Declined("computed by Python")
+
+    def _followed(
+        self, field: GraphQLField, nodes: list[FieldNode], way: Followed, alias: str
+    ) -> Sql:
+        select = self._select(field, nodes[0], way, alias)
+        if isinstance(way, Connected):
+            return self._connection(field, nodes, way, select)
+        if isinstance(way, Listed):
+            return self._list(field, nodes, way.relation, select)
+        return self._one(field, nodes, named_type(field), select)
+
+    def _select(self, field: GraphQLField, node: FieldNode, way: Followed, alias: str) -> Sql:
+        """The relation's SELECT, hung on the parent's columns and the field's arguments."""
+        relation, given = way.relation, way.given
+        if given is None:
+            return text(relation.select([f'{alias}."{column}"' for column in way.columns]))
+        arguments = self._arguments(field, node)
+
+        def write(request: Request) -> str:
+            values = given(**arguments(request))
+            return relation.select(
+                [
+                    f'{alias}."{column}"'
+                    if column
+                    else f"{request.bind(values[hole.column])}::{hole.type}"
+                    for hole, column in zip(relation.holes, way.columns, strict=True)
+                ]
+            )
+
+        return write
+
+    def _one(
+        self, field: GraphQLField, nodes: list[FieldNode], type_: GraphQLObjectType, select: Sql
+    ) -> Sql:
+        alias = self._alias()
+        found = json_object(self._cells(type_, below(nodes), alias), aliased(select, alias))
+        return promised(found) if promises(field) else found
+
+    def _list(
+        self, field: GraphQLField, nodes: list[FieldNode], relation: Many[Any], select: Sql
+    ) -> Sql:
+        alias = self._alias()
+        shown = self._cells(named_type(field), below(nodes), alias)
+        source = aliased(select, alias)
+        return json_list(
+            shown, lambda request: f'{source(request)} ORDER BY {alias}."{relation.tie}"'
+        )
+
+    def _looked_up(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUp) -> Sql:
+        """A branch for each type that the id may name; which one is taken shows with the id."""
+        arguments = self._arguments(field, nodes[0])
+        branches: dict[Relation[Any], Sql] = {}
+        for name, relation in way.relations.items():
+
+            def select(request: Request, relation: One[Any] = relation) -> str:
+                found = identified(way, arguments(request)["id"])
+                return relation.select(bound(request, relation, found[1] if found else ()))
+
+            branches[relation] = self._one(field, nodes, self._object_type(name), select)
+
+        def write(request: Request) -> str:
+            found = identified(way, arguments(request)["id"])
+            return branches[found[0]](request) if found else "NULL::json"
+
+        return write
+
+    def _looked_up_all(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUpAll) -> Sql:
+        """The rows of each type that is named among the ids, put where their ids stand."""
+        arguments = self._arguments(field, nodes[0])
+        aliases = {relation: self._alias() for relation in way.relations.values()}
+        shown = {
+            relation: self._cells(self._object_type(name), below(nodes), aliases[relation])
+            for name, relation in way.relations.items()
+        }
+
+        def write(request: Request) -> str:
+            ids: list[str] = arguments(request)["ids"]
+            check_ids(ids)
+            wanted: dict[One[Any], list[tuple[int, Key]]] = {}
+            for place, id in enumerate(ids, 1):
+                if found := identified(way, id):
+                    wanted.setdefault(found[0], []).append((place, found[1]))
+            return keyed_list(wanted, aliases, shown, len(ids))(request)
+
+        return write
+
+    def _connection(
+        self, field: GraphQLField, nodes: list[FieldNode], way: Connected, select: Sql
+    ) -> Sql:
+        alias, type_ = self._alias(), named_type(field)
+        lists: list[Sql] = []
+        shown: dict[str, Sql] = {}
+        asked: set[str] = set()
+        for key, group in self._collected(type_, below(nodes)).items():
+            name = group[0].name.value
+            asked.add(name)
+            match name:
+                case "__typename":
+                    shown[key] = typename(type_)
+                case "totalCount":
+                    shown[key] = text("page.total")
+                case "pageInfo":
+                    info = named_type(type_.fields[name])
+                    shown[key] = json_object(self._known(info, group, PAGE_INFO))
+                case _:
+                    shown[key] = text(f"page.l{len(lists)}")
+                    lists.append(self._listed(type_.fields[name], group, alias))
+        return connection(
+            way.relation,
+            select,
+            alias,
+            page_of=self._page(field, nodes[0], way),
+            shown=cells(shown),
+            lists=lists,
+            ends="pageInfo" in asked,
+            total="totalCount" in asked,
+        )
+
+    def _listed(self, field: GraphQLField, group: list[FieldNode], alias: str) -> Sql:
+        """The cells of one of ``nodes``, or of one of ``edges``."""
+        type_ = named_type(field)
+        if group[0].name.value == "nodes":
+            return self._cells(type_, below(group), alias)
+        node_type = named_type(type_.fields["node"])
+        edge = {"cursor": base64(f"{alias}.cursor")}
+        return self._known(
+            type_,
+            group,
+            edge,
+            lambda nodes: json_object(self._cells(node_type, below(nodes), alias)),
+        )
+
+    def _known(
+        self,
+        type_: GraphQLObjectType,
+        group: list[FieldNode],
+        known: Mapping[str, Sql],
+        other: Callable[[list[FieldNode]], Sql] | None = None,
+    ) -> Sql:
+        """The cells of a type whose fields are ``known`` by name."""
+        shown: dict[str, Sql] = {}
+        for key, nodes in self._collected(type_, below(group)).items():
+            name = nodes[0].name.value
+            if name == "__typename":
+                shown[key] = typename(type_)
+            else:
+                shown[key] = known[name] if other is None or name in known else other(nodes)
+        return cells(shown)
+
+    def _page(
+        self, field: GraphQLField, node: FieldNode, way: Connected
+    ) -> Callable[[Request], Page]:
+        arguments = self._arguments(field, node)
+        return lambda request: page_of(way, **arguments(request))
+
+    def _arguments(self, field: GraphQLField, node: FieldNode) -> Arguments:
+        """The arguments as the field's resolver would get them.
+
+        They are read only once where they hold no variable.
+        """
+        declared = field.extensions["strawberry-definition"]
+        converter = self._schema.schema_converter
+
+        def read(variables: VariableValues) -> dict[str, Any]:
+            return convert_arguments(
+                get_argument_values(field, node, variables),
+                declared.arguments,
+                converter.scalar_registry,
+                self._schema.config,
+            )
+
+        if any(map(has_variable, node.arguments or ())):
+            return lambda request: read(request.variables)
+        constant = read(self._variables)
+        return lambda request: constant
+
+    def _collected(self, type_: GraphQLObjectType, sets: Sets) -> dict[str, list[FieldNode]]:
+        """The fields asked of ``type_``, merged under their response keys, in order."""
+        found: dict[str, list[FieldNode]] = {}
+        for node in self._selected(type_, sets, set()):
+            key = (node.alias or node.name).value
+            if len(key) > LONGEST_NAME:
+                raise Declined("long response key")
+            found.setdefault(key, []).append(node)
+        return found
+
+    def _selected(
+        self, type_: GraphQLObjectType, sets: Sets, spread: set[str]
+    ) -> Iterator[FieldNode]:
+        for node in (node for each in sets for node in each.selections if self._included(node)):
+            match node:
+                case FieldNode():
+                    yield node
+                case FragmentSpreadNode():
+                    name = node.name.value
+                    if name not in spread:
+                        spread.add(name)
+                        yield from self._within(type_, self._fragments[name], spread)
+                case InlineFragmentNode():
+                    yield from self._within(type_, node, spread)
+                case _:
+                    raise Declined("unknown selection")
+
+    def _within(
+        self,
+        type_: GraphQLObjectType,
+        fragment: InlineFragmentNode | FragmentDefinitionNode,
+        spread: set[str],
+    ) -> Iterator[FieldNode]:
+        condition = fragment.type_condition
+        on = self._core.type_map[condition.name.value] if condition else type_
+        if on is type_ or (is_abstract_type(on) and self._core.is_sub_type(on, type_)):
+            yield from self._selected(type_, [fragment.selection_set], spread)
+
+    def _included(self, node: SelectionNode) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
+        include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
+        return not (skip and skip["if"]) and not (include and not include["if"])
+
+    def _alias(self) -> str:
+        self._relations += 1
+        if self._relations > MOST_RELATIONS:
+            raise Declined("too many relations")
+        return f"_{self._relations}"
+
+    def _object_type(self, name: str) -> GraphQLObjectType:
+        type_ = self._core.type_map[name]
+        if not isinstance(type_, GraphQLObjectType):
+            raise TypeError(f"{name} is no object type")
+        return type_
+
+
+def bound(request: Request, relation: Relation[Any], key: Key) -> list[str]:
+    """The key's values as parameters, to fill the relation's holes."""
+    return [
+        f"{request.bind(value)}::{hole.type}"
+        for hole, value in zip(relation.holes, key, strict=True)
+    ]
+
+
+def aliased(select: Sql, alias: str) -> Sql:
+    return lambda request: f"({select(request)}) {alias}"
+
+
+def below(nodes: list[FieldNode]) -> list[SelectionSetNode]:
+    return [node.selection_set for node in nodes if node.selection_set]
+
+
+def typename(type_: GraphQLObjectType) -> Sql:
+    return text(f"'{type_.name}'::text")
+
+
+def global_id(type_: GraphQLObjectType, alias: str) -> Sql:
+    key = " || ':' || ".join(f'{alias}."{hole.column}"' for hole in node_key(type_.name))
+    return base64(f"'{type_.name}:' || {key}")
+
+
+def leaf(field: GraphQLField, column: str) -> Sql:
+    type_ = named_type(field)
+    if isinstance(type_, GraphQLEnumType):
+        return enum(column, [(value.value, name) for name, value in type_.values.items()])
+    return number(column) if type_ is GraphQLFloat else text(column)
+
+
+def has_variable(node: Any) -> bool:
+    found: list[VariableNode] = []
+
+    class Variables(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> None:
+            found.append(node)
+
+    visit(node, Variables())
+    return bool(found)
