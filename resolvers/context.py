@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import strawberry
 
@@ -55,6 +56,12 @@ class Context:
                 yield transaction
         finally:
             self._read_anew()
+
+    async def become(self, user_id: UUID, expires_at: datetime) -> None:
+        """Go on as this user: what is read from here on is what they may see."""
+        await self.session.end()
+        self.asker = Asker(Viewer(user_id), self.asker.client, expires_at)
+        self._read_anew()
 
     async def end(self) -> None:
         await self.session.end()

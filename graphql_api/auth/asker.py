@@ -1,0 +1,65 @@
+"""From the ``Authorization`` of a request, or of a socket's first message, to who asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, cast
+
+from db.session import Client, Viewer
+from resolvers import accounts
+from resolvers.context import Asker, Resources
+from resolvers.errors import Unauthenticated
+
+EXPECTED = "Send `Authorization: Bearer …` with an access token or an API key, or send none."
+
+
+class Allowance(NamedTuple):
+    """How many requests an API key has left until ``reset_at``."""
+
+    remaining: int
+    reset_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAsker(Asker):
+    """An API key asks; this request is counted."""
+
+    allowance: Allowance
+
+
+async def asker_of(authorization: str | None, client: Client, resources: Resources) -> Asker:
+    """Who shows this: a user, an API key, or nobody where there is nothing to show.
+
+    Raises Unauthenticated for anything that is not good now, and RateLimited.
+    """
+    if authorization is None:
+        return Asker(client=client)
+    scheme, _, credential = authorization.strip().partition(" ")
+    credential = credential.strip()
+    if scheme.lower() != "bearer" or not credential:
+        raise Unauthenticated(EXPECTED)
+    if credential.startswith("mcp_"):
+        key = await accounts.key_of(resources, credential)
+        return KeyAsker(
+            Viewer(api_key_id=key.key_id),
+            client,
+            allowance=Allowance(key.remaining, key.reset_at),
+        )
+    access = resources.tokens.read(credential)
+    return Asker(Viewer(user_id=access.user_id), client, access.expires_at)
+
+
+def shown_by(payload: object) -> str | None:
+    """The ``authorization`` in the payload of ``connection_init``; None where it shows nothing.
+
+    Raises Unauthenticated if it is no text.
+    """
+    if not isinstance(payload, Mapping):
+        return None
+    fields = cast("Mapping[object, object]", payload)
+    shown = {name.lower(): value for name, value in fields.items() if isinstance(name, str)}.get(
+        "authorization"
+    )
+    if shown is not None and not isinstance(shown, str):
+        raise Unauthenticated(EXPECTED)
+    return shown

@@ -1,0 +1,122 @@
+"""Errors in payloads: a type for each expected error, read straight off the refusal.
+
+A payload holds the refusals themselves. A refusal without a type of its own is shown as what it is
+a kind of, so that a new one never breaks an answer.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import strawberry
+from graphql import GraphQLAbstractType, GraphQLResolveInfo
+
+from graphql_api.declare import described
+from resolvers import accounts, errors, passwords
+from resolvers.errors import Refusal
+
+T = TypeVar("T")
+
+_names: dict[type[Refusal], str] = {}
+ERRORS: list[type] = []
+"""The types to tell the schema of: no field names them."""
+
+
+@described
+@strawberry.interface(description="Why a mutation did not do what was asked, and what helps.")
+class UserError:
+    code: str
+    """What kind of error it is, in capitals. Never changes: decide by it."""
+    message: str
+    """What to do about it, in a sentence for people."""
+    path: list[str]
+    """The argument and the fields inside it that the error is about; empty if about none."""
+
+    @classmethod
+    def resolve_type(
+        cls, refusal: Refusal, _info: GraphQLResolveInfo[Any], _type: GraphQLAbstractType
+    ) -> str:
+        return next(_names[each] for each in type(refusal).__mro__ if each in _names)
+
+
+def told(refusal: Refusal) -> list[UserError]:
+    """The ``errors`` of a payload."""
+    return [cast("UserError", refusal)]
+
+
+def telling(refusal: type[Refusal]) -> Callable[[type[T]], type[T]]:
+    """Declare the type that shows ``refusal``, whose docstring is its description."""
+
+    def declare(cls: type[T]) -> type[T]:
+        def is_type_of(shown: object, _info: object) -> bool:
+            return isinstance(shown, Refusal)
+
+        cls.is_type_of = is_type_of  # type: ignore[attr-defined]
+        _names[refusal] = cls.__name__
+        ERRORS.append(cls)
+        return described(strawberry.type(cls, description=cls.__doc__))
+
+    return declare
+
+
+@telling(Refusal)
+class OtherError(UserError):
+    """An error that has no type of its own; its code says which."""
+
+
+@telling(errors.InvalidInput)
+class InvalidInputError(UserError):
+    """A field of the input has a value that is not allowed. `path` names it."""
+
+
+@telling(errors.NotFound)
+class NotFoundError(UserError):
+    """There is no such thing, or you may not see it."""
+
+
+@telling(errors.Forbidden)
+class ForbiddenError(UserError):
+    """You see it, but may not do this to it."""
+
+
+@telling(errors.Unauthenticated)
+class UnauthenticatedError(UserError):
+    """Nobody is signed in. Call `signIn`, or send the access token."""
+
+
+@telling(errors.Conflict)
+class ConflictError(UserError):
+    """Somebody else was first. Read it again, then decide."""
+
+
+@telling(accounts.InvalidCredentials)
+class InvalidCredentialsError(UserError):
+    """No account has this e-mail address and this password. Which of them is wrong is not told."""
+
+
+@telling(accounts.SecondFactorRequired)
+class SecondFactorRequiredError(UserError):
+    """The password is right, but this account asks for a second factor."""
+
+
+@telling(accounts.SessionEnded)
+class SessionEndedError(UserError):
+    """The session was signed out or has expired. Call `signIn`."""
+
+
+@telling(accounts.TokenReused)
+class RefreshTokenReusedError(UserError):
+    """The refresh token was used before. As somebody may have stolen it, its session is ended."""
+
+
+@telling(accounts.RateLimited)
+class RateLimitedError(UserError):
+    """The API key has used up the requests of this hour."""
+
+    reset_at: datetime
+    """When requests are allowed again."""
+
+
+@telling(passwords.TooBusy)
+class TooBusyError(UserError):
+    """Too many people are signing in at this moment. Try again in a few seconds."""
