@@ -41,18 +41,23 @@ END $$;
 
 DO $$
 DECLARE
-    member text;
+    wanted text[];
+    pairs  text[] := ARRAY[['application_user', 'mcp_api'], ['application_user', 'mcp_worker']];
 BEGIN
-    FOREACH member IN ARRAY ARRAY['mcp_api', 'mcp_worker'] LOOP
-        IF NOT pg_has_role(member, 'application_user', 'MEMBER') THEN
-            EXECUTE format('GRANT application_user TO %I', member);
-        END IF;
-    END LOOP;
-
     -- Whoever migrates without being superuser acts as both owners; a superuser may anyway.
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        EXECUTE format('GRANT mcp_owner, app_definer TO %I', current_user);
+        pairs := pairs || ARRAY[['mcp_owner', current_user::text], ['app_definer', current_user::text]];
     END IF;
+
+    FOREACH wanted SLICE 1 IN ARRAY pairs LOOP
+        IF NOT pg_has_role(wanted[2], wanted[1], 'USAGE') THEN
+            BEGIN
+                EXECUTE format('GRANT %I TO %I', wanted[1], wanted[2]);
+            EXCEPTION WHEN unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
 END $$;
 
 DO $$
@@ -71,9 +76,15 @@ BEGIN
     EXECUTE format('GRANT CREATE ON DATABASE %I TO mcp_owner', current_database());
 END $$;
 
-CREATE SCHEMA app;                 -- functions that the API calls
-CREATE SCHEMA IF NOT EXISTS ops;   -- functions for those who operate it, and the table of migrations
-CREATE SCHEMA secret;              -- what no login may read
+DO $$
+BEGIN
+    IF to_regnamespace('ops') IS NULL THEN  -- the runner made it for its table of migrations
+        CREATE SCHEMA ops;
+    END IF;
+END $$;
+
+CREATE SCHEMA app;     -- functions that the API calls; ops holds those for who operates it
+CREATE SCHEMA secret;  -- what no login may read
 
 ALTER SCHEMA public OWNER TO mcp_owner;
 ALTER SCHEMA app    OWNER TO mcp_owner;
