@@ -17,9 +17,7 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
-    GraphQLList,
     GraphQLNamedType,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
@@ -31,7 +29,6 @@ from graphql import (
     SelectionSetNode,
     ValueNode,
     VariableNode,
-    get_named_type,
     value_from_ast_untyped,
 )
 
@@ -269,7 +266,8 @@ class _Compiler:
         own = COUNTING if name == "totalCount" and _is_connection(parent) else 1
         if node.selection_set is None or declared is None:
             return Part(switches, None, own)
-        target, is_list = _answered(declared)
+        written = str(cast("Any", declared).type)
+        is_list, target = written.startswith("["), self._schema.get_type(written.strip("[]!"))
         held = self.parts(node.selection_set, target)
         if is_list and _is_connection(parent):
             return Part(switches, held, own, is_rows=True)
@@ -279,10 +277,14 @@ class _Compiler:
         return self._schema.get_field(parent, name) if isinstance(parent, Composite) else None
 
     def _size(
-        self, node: FieldNode, declared: GraphQLField, target: GraphQLNamedType, is_list: bool
+        self,
+        node: FieldNode,
+        declared: GraphQLField,
+        target: GraphQLNamedType | None,
+        is_list: bool,
     ) -> Size | None:
         is_page = _is_connection(target)
-        if target.name.startswith("__") or not (is_page or is_list):
+        if target is None or target.name.startswith("__") or not (is_page or is_list):
             return None
         given = tuple(
             argument.value for argument in node.arguments or () if argument.name.value in SIZES
@@ -299,13 +301,6 @@ def _default(argument: GraphQLArgument) -> object:
     if argument.default is not None:
         return argument.default.literal or argument.default.value
     return argument.default_value
-
-
-def _answered(declared: Any) -> tuple[GraphQLNamedType, bool]:
-    """The type of the field, and whether it is a list of it."""
-    type_ = declared.type.of_type if isinstance(declared.type, GraphQLNonNull) else declared.type
-    named: GraphQLNamedType = get_named_type(type_)
-    return named, isinstance(type_, GraphQLList)
 
 
 def _is_connection(type_: GraphQLNamedType | None) -> bool:
