@@ -6,7 +6,7 @@ What a node type does with its config is not known here.
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import ClassVar, TypeAlias, cast
+from typing import ClassVar, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -249,13 +249,13 @@ class _Reader:
         if isinstance(value, dict) and value.keys() == {"x", "y"}:
             x, y = value["x"], value["y"]
             if is_number(x) and is_number(y):
-                return Position(cast("int | Decimal", x), cast("int | Decimal", y))
+                return Position(x, y)
         message = 'A position is an object of two numbers, "x" and "y".'
         self.findings.error("NOT_A_POSITION", message, (at, "position"))
         return None
 
 
-def is_number(value: Json) -> bool:
+def is_number(value: Json) -> TypeGuard[int | Decimal]:
     """Whether it is a number in JSON, where true and false are none."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 

@@ -34,11 +34,11 @@ class Diagnostic(msgspec.Struct, frozen=True):
 
 
 class Findings:
-    """The findings of one look at a document, kept to a number that can be shown."""
+    """The findings of one look at a document; of each severity as many as can be shown."""
 
     def __init__(self) -> None:
         self._kept: list[Diagnostic] = []
-        self._more: dict[Severity, int] = {}
+        self._counts: dict[Severity, int] = {}
 
     def error(self, code: str, message: str, at: Path = None) -> None:
         """The document cannot be used until this is put right."""
@@ -53,16 +53,17 @@ class Findings:
         self._add(code, message, at, "info")
 
     def _add(self, code: str, message: str, at: Path, severity: Severity) -> None:
-        if len(self._kept) < MOST_FINDINGS:
+        count = self._counts[severity] = self._counts.get(severity, 0) + 1
+        if count <= MOST_FINDINGS:
             self._kept.append(Diagnostic(code, message, pointer(at), severity))
-        else:
-            self._more[severity] = self._more.get(severity, 0) + 1
 
     def __iter__(self) -> Iterator[Diagnostic]:
         """What was found, in order; what was too much to keep is summed up at the end."""
         yield from self._kept
-        for severity, count in self._more.items():
-            yield Diagnostic("MORE_FINDINGS", f"And {count} more.", "", severity)
+        for severity, count in self._counts.items():
+            if count > MOST_FINDINGS:
+                message = f"And {count - MOST_FINDINGS:,} more."
+                yield Diagnostic("MORE_FINDINGS", message, "", severity)
 
     @property
     def errors(self) -> list[Diagnostic]:
