@@ -3,12 +3,18 @@
 HTTP, WebSocket and the executor meet here and nowhere else.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from graphql import GraphQLError
+
+from db.session import Client
+from resolvers.context import Asker
+
+DEEPEST = 128
+"""Levels of nesting in the variables."""
 
 REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID", default="")
 """The id of the request being answered: in its log lines, and told to the client with a fault."""
@@ -33,6 +39,81 @@ class Answer(msgspec.Struct):
     body: bytes
     by: Literal["compiled", "loaders", "refused"]
     executed: bool = True
+
+
+Operation = Literal["query", "mutation", "subscription"]
+
+
+class Answering(Protocol):
+    """What answers: the executor, as the wires see it."""
+
+    async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
+        """Run a query or a mutation."""
+        ...
+
+    def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
+        """The results of a subscription, each encoded."""
+        ...
+
+    def operation_type(self, body: Body) -> Operation | None:
+        """What would run; None where that cannot be told."""
+        ...
+
+
+class Service(NamedTuple):
+    """What a wire needs: who answers, and who says who asks from what a request shows of itself."""
+
+    executor: Answering
+    identify: Callable[[str | None, Client], Awaitable[Asker]]
+
+
+class Malformed(ValueError):
+    """A message that is not what the protocol asks for; the text says why."""
+
+
+T = TypeVar("T")
+
+
+def read_json(raw: bytes, decode: Callable[[bytes], T]) -> T:
+    """What ``decode`` makes of these bytes. Raises Malformed, whatever they are."""
+    try:
+        raw.decode()
+        return decode(raw)
+    except UnicodeDecodeError as error:
+        raise Malformed(f"not UTF-8: byte {error.start} cannot be read") from error
+    except RecursionError as error:
+        raise Malformed("nested too deeply") from error
+    except msgspec.ValidationError as error:
+        raise Malformed(str(error)) from error
+    except msgspec.DecodeError as error:
+        raise Malformed(f"not JSON: {error}") from error
+
+
+_body_of = msgspec.json.Decoder(Body).decode
+
+
+def read_body(raw: bytes) -> Body:
+    """A request in JSON. Raises Malformed."""
+    body = read_json(raw, _body_of)
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        not_too_deep(body)
+    return body
+
+
+def not_too_deep(body: Body) -> None:
+    """Raises Malformed if the variables are nested so deeply that reading them could fail."""
+    level: list[Any] = [body.variables, body.extensions]
+    for _ in range(DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return
+    raise Malformed(f"variables nested more than {DEEPEST} levels deep")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def _plain(value: object) -> object:

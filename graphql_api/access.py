@@ -1,0 +1,68 @@
+"""An id for every request, and one line in the log for each.
+
+The id is the client's if it is a plain word (``X-Request-Id``), else a new one. It goes back to the
+client, and it is on every line that the request causes.
+"""
+
+import re
+import time
+from urllib.parse import quote
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graphql_api.messages import REQUEST_ID
+
+log = structlog.stdlib.get_logger("graphql_api.access")
+
+PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+A_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
+
+
+def operation_name(given: str | None) -> str | None:
+    """The name of an operation, for the log: only if it is one."""
+    return given if given is not None and A_NAME.fullmatch(given) else None
+
+
+class AccessLog:
+    """ASGI middleware. What the application binds with structlog is in the line, too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if PLAIN.fullmatch(given) else uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST_ID.set(request_id)
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+        else:
+            await self._logged(request_id, scope, receive, send)
+
+    async def _logged(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=quote(scope["path"]),
+                status=status,
+                milliseconds=round((time.perf_counter() - began) * 1000, 1),
+            )

@@ -1,0 +1,319 @@
+"""GraphQL over HTTP: one endpoint, as the GraphQL over HTTP specification has it.
+
+What a client sends is answered with 2xx or 4xx, whatever it is. Only JSON is read, so that no
+form on a foreign page can send it; a document runs only where its method allows.
+"""
+
+import asyncio
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message as Headed
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from db.errors import TookTooLong, Unavailable
+from db.session import Client
+from graphql_api.access import operation_name
+from graphql_api.auth import KeyAsker
+from graphql_api.messages import (
+    REQUEST_ID,
+    Answer,
+    Body,
+    Malformed,
+    Service,
+    read_body,
+    read_json,
+    request_error,
+)
+from resolvers.accounts import RateLimited
+from resolvers.context import Asker
+from resolvers.errors import Forbidden, Refusal, Unauthenticated
+
+log = structlog.stdlib.get_logger("graphql_api.http")
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+LONGEST_ACCEPT = 1_000
+LONGEST_AGENT = 500
+QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What this endpoint allows. ``get`` has queries answered to GET; times are in seconds."""
+
+    get: bool = False
+    most_bytes: int = 1_048_576
+    body_seconds: float = 10.0
+    seconds: float = 10.0
+
+    @property
+    def methods(self) -> str:
+        return "GET, POST, OPTIONS" if self.get else "POST, OPTIONS"
+
+
+class Refused(Exception):
+    """An HTTP status, with the body that says why."""
+
+    def __init__(self, status: int, body: bytes, **headers: str) -> None:
+        super().__init__(status)
+        self.status, self.body = status, body
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
+    """What lets pages of these origins call the API from a browser; nothing for none."""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=rules.methods.split(", "),
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate"],
+            max_age=86_400,
+        )
+    ]
+
+
+def client_of(connection: HTTPConnection) -> Client:
+    """Where a request comes from: its connection, or what a trusted proxy said of it."""
+    host = connection.client.host if connection.client else ""
+    agent = connection.headers.get("user-agent", "")[:LONGEST_AGENT]
+    try:
+        return Client(str(ipaddress.ip_address(host.partition("%")[0])), agent)
+    except ValueError:
+        return Client("", agent)
+
+
+class OverHttp:
+    """The ASGI application at ``/graphql``. ``service`` finds who answers, for each request."""
+
+    def __init__(
+        self, service: Callable[[HTTPConnection], Service], rules: Rules | None = None
+    ) -> None:
+        self._service, self._rules = service, rules or Rules()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": self._rules.methods})
+        media = JSON
+        try:
+            media = negotiated(request.headers.get("accept"))
+            answer, asker = await self._answer(request)
+        except Exception as error:
+            refused = error if isinstance(error, Refused) else _refused(error)
+            return _response(refused.body, refused.status, media, refused.headers)
+        status = 200 if answer.executed or media == JSON else 400
+        return _response(answer.body, status, media, _told(answer, asker))
+
+    async def _answer(self, request: Request) -> tuple[Answer, Asker]:
+        body = await self._read(request)
+        service = self._service(request)
+        asker = await service.identify(request.headers.get("authorization"), client_of(request))
+        viewer = asker.viewer.user_id or asker.viewer.api_key_id
+        structlog.contextvars.bind_contextvars(
+            operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None
+        )
+        only_queries = request.method == "GET"
+        self._check_type(service, body, only_queries)
+        limit = asyncio.timeout(self._rules.seconds)
+        try:
+            async with limit:
+                answer = await service.executor.answer(body, asker, only_queries=only_queries)
+        except TimeoutError as error:
+            raise TookTooLong if limit.expired() else error from error
+        structlog.contextvars.bind_contextvars(plan=answer.by)
+        return answer, asker
+
+    def _check_type(self, service: Service, body: Body, only_queries: bool) -> None:
+        if not only_queries and "subscription" not in (body.query or ""):
+            return
+        kind = service.executor.operation_type(body)
+        if kind == "subscription":
+            said = "Subscriptions are answered over WebSocket, at this same address."
+            raise Refused(400, request_error(said, "SUBSCRIPTION_OVER_HTTP"))
+        if kind == "mutation" and only_queries:
+            said = "GET answers queries only. Send a mutation with POST."
+            raise Refused(405, request_error(said, "METHOD_NOT_ALLOWED"), allow="POST")
+
+    async def _read(self, request: Request) -> Body:
+        if request.method == "POST":
+            _check_content(request)
+            raw = await self._read_bytes(request)
+            if raw.lstrip()[:1] == b"[":
+                said = "One request holds one operation: send the others in requests of their own."
+                raise Refused(400, request_error(said, "BATCHING_NOT_SUPPORTED"))
+            body = _whole(lambda: read_body(raw))
+        elif request.method == "GET" and self._rules.get:
+            body = _whole(lambda: _read_query(request.query_params.multi_items()))
+        else:
+            allowed = self._rules.methods
+            said = f"{request.method} is not allowed here. Allowed: {allowed}."
+            raise Refused(405, request_error(said, "METHOD_NOT_ALLOWED"), allow=allowed)
+        if body.query is None:
+            said = "There is no `query`. Send the GraphQL document as a string of this name."
+            raise Refused(400, request_error(said, "BAD_REQUEST"))
+        return body
+
+    async def _read_bytes(self, request: Request) -> bytes:
+        raw, most = bytearray(), self._rules.most_bytes
+        declared = request.headers.get("content-length", "0")
+        if declared.isascii() and declared.isdigit() and int(declared[:18]) > most:
+            raise _too_large(most)
+        try:
+            async with asyncio.timeout(self._rules.body_seconds):
+                async for chunk in request.stream():
+                    raw += chunk
+                    if len(raw) > most:
+                        raise _too_large(most)
+        except TimeoutError as error:
+            said = f"The body did not arrive within {self._rules.body_seconds:g} seconds."
+            body = request_error(said, "REQUEST_TIMEOUT")
+            raise Refused(408, body, connection="close") from error
+        except ClientDisconnect as error:
+            raise Refused(400, request_error("The body broke off.", "BAD_REQUEST")) from error
+        return bytes(raw)
+
+
+def _too_large(most: int) -> Refused:
+    said = f"The body is larger than {most:,} bytes."
+    told = request_error(said, "LIMIT_EXCEEDED", limit="body", allowed=most)
+    return Refused(413, told, connection="close")
+
+
+def _check_content(request: Request) -> None:
+    """Raises Refused unless the body is JSON in UTF-8: what no HTML form can send."""
+    given = request.headers.get("content-type")
+    if given != JSON and not _is_json(given):
+        said = f"The body must be JSON in UTF-8, with `Content-Type: {JSON}`."
+        raise Refused(415, request_error(said, "UNSUPPORTED_MEDIA_TYPE"), accept_post=JSON)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        said = "The body must not be compressed."
+        told = request_error(said, "UNSUPPORTED_MEDIA_TYPE")
+        raise Refused(415, told, accept_encoding="identity")
+
+
+def _is_json(given: str | None) -> bool:
+    if given is None:
+        return False
+    headed = Headed()
+    headed["content-type"] = given
+    charset = headed.get_param("charset", "utf-8")
+    return headed.get_content_type() == JSON and str(charset).lower() in ("utf-8", "utf8")
+
+
+def _whole(read: Callable[[], Body]) -> Body:
+    try:
+        return read()
+    except Malformed as error:
+        raise Refused(400, request_error(f"The request is {error}.", "BAD_REQUEST")) from error
+
+
+_map_of = msgspec.json.Decoder(dict[str, Any] | None).decode
+
+
+def _read_query(items: Sequence[tuple[str, str]]) -> Body:
+    given = dict(items)
+    if len(given) < len(items):
+        raise Malformed("ambiguous: a parameter is given twice")
+    variables, extensions = (
+        read_json(text.encode(), _map_of) if (text := given.get(name)) else None
+        for name in ("variables", "extensions")
+    )
+    return Body(given.get("query"), variables, given.get("operationName") or None, extensions)
+
+
+def negotiated(accept: str | None) -> str:
+    """The media type of the answer. Raises Refused if the client takes neither.
+
+    Who says nothing, or anything, gets application/json, which every client understands.
+    """
+    if accept is None or accept.strip() in ("", "*/*", JSON):
+        return JSON
+    ranges = dict(_range(each) for each in accept[:LONGEST_ACCEPT].split(","))
+    (quality, *_), media = max((_liking(media, ranges), media) for media in (JSON, GRAPHQL))
+    if quality == 0:
+        said = f"The answer can be {GRAPHQL} or {JSON}; `Accept` allows neither."
+        raise Refused(406, request_error(said, "NOT_ACCEPTABLE"))
+    return media
+
+
+def _range(text: str) -> tuple[str, float]:
+    """A media range and its quality; 0 for one that is not well formed."""
+    media, *parameters = (part.strip().lower() for part in text.split(";"))
+    given = {name: value for name, _, value in (each.partition("=") for each in parameters)}
+    quality = given.get("q", "1")
+    return media, float(quality) if QUALITY.fullmatch(quality) else 0.0
+
+
+def _liking(media: str, ranges: Mapping[str, float]) -> tuple[float, int, bool]:
+    """How much a client wants this: by quality, then by how closely it is named."""
+    for closeness, name in ((2, media), (1, "application/*"), (0, "*/*")):
+        if name in ranges:
+            return ranges[name], closeness, (media == GRAPHQL) == (closeness == 2)  # noqa: PLR2004
+    return 0.0, 0, False
+
+
+def _told(answer: Answer, asker: Asker) -> dict[str, str]:
+    told = {} if answer.by == "refused" else {"X-Graphql-Plan": answer.by}
+    if isinstance(asker, KeyAsker):
+        told["RateLimit-Remaining"] = str(asker.allowance.remaining)
+        told["RateLimit-Reset"] = str(_seconds_to(asker.allowance.reset_at))
+    return told
+
+
+def _seconds_to(moment: datetime) -> int:
+    return max(1, math.ceil((moment - datetime.now(UTC)).total_seconds()))
+
+
+def _response(body: bytes, status: int, media: str, headers: Mapping[str, str]) -> Response:
+    always = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Accept"}
+    kind = f"{media}; charset=utf-8"
+    return Response(body, status, headers={**always, **headers}, media_type=kind)
+
+
+def _refused(error: Exception) -> Refused:
+    """What is said of an error that is not the request's form."""
+    match error:
+        case Refusal():
+            status, headers = _standing(error)
+            return Refused(status, request_error(error.message, error.code), **headers)
+        case Unavailable():
+            said = "The database cannot be reached just now. Try again in a second."
+            return Refused(503, request_error(said, "UNAVAILABLE"), retry_after="1")
+        case TookTooLong():
+            said = "This took too long and was given up. Ask for less at once."
+            return Refused(504, request_error(said, "TIMEOUT"))
+        case _:
+            log.error("request failed", exc_info=error)
+            said = "Something failed on our side. It is in our log under this request id."
+            return Refused(500, request_error(said, "INTERNAL", requestId=REQUEST_ID.get()))
+
+
+def _standing(refusal: Refusal) -> tuple[int, dict[str, str]]:
+    match refusal:
+        case RateLimited():
+            return 429, {"retry_after": str(_seconds_to(refusal.reset_at))}
+        case Unauthenticated():
+            return 401, {"www_authenticate": 'Bearer realm="graphql", error="invalid_token"'}
+        case Forbidden():
+            return 403, {}
+        case _:
+            return 400, {}
