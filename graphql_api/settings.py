@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-NEVER_SHOWN = {"database_url", "secret_key", "secret_key_previous"}
+NEVER_SHOWN = {"database_url", "secret_key", "secret_key_previous", "demo_password"}
 
 
 class BadSettings(Exception):
@@ -58,7 +58,9 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="Address to listen on. `0.0.0.0` listens on every network.",
     )
-    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
     workers: int = Field(
         default=1, ge=1, le=256, description="Number of processes that share the port."
     )
@@ -164,6 +166,15 @@ class Settings(BaseSettings):
     )
     shutdown_seconds: int = Field(
         default=10, ge=1, le=600, description="Time that running requests have when it stops."
+    )
+
+    # The demonstration
+    demo_email: str | None = Field(
+        default=None,
+        description="Who GraphiQL offers to sign in as. `serve` sets it with the demonstration.",
+    )
+    demo_password: SecretStr | None = Field(
+        default=None, description="The password that GraphiQL offers with DEMO_EMAIL."
     )
 
     # Logs

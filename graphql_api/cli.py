@@ -1,0 +1,162 @@
+"""The command ``graphql-api``: what is asked for, and what went wrong in a line."""
+
+import asyncio
+import difflib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from db.cluster import CannotStart
+from db.migrate import MigrationFailed
+from graphql_api.home import bring_up, home
+from graphql_api.settings import BadSettings, Settings, read_settings
+
+Data = Annotated[
+    Path | None,
+    Parameter(help="Folder of the embedded PostgreSQL (DATA). Without effect with DATABASE_URL."),
+]
+
+app = App(
+    name="graphql-api",
+    help="The GraphQL API server of an MCP server creation platform.\n\n"
+    "Works on the database of DATABASE_URL or, where that is unset, on an embedded PostgreSQL. "
+    "Everything else that can be set by the environment is in docs/operate.md.",
+    help_format="markdown",
+    result_action="return_value",
+)
+importing = App(name="import", help="Import workflows of other programs.", help_format="markdown")
+app.command(importing)
+
+
+@app.command
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on; 127.0.0.1 (HOST).")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on; 8000 (PORT).")] = None,
+    data: Data = None,
+    workers: Annotated[int | None, Parameter(help="Processes that serve; 1 (WORKERS).")] = None,
+    demo: Annotated[
+        bool | None,
+        Parameter(
+            help="Load demonstration data into an empty database. By default only into the "
+            "embedded one, when only this machine can reach the server."
+        ),
+    ] = None,
+) -> int:
+    """Start the server and keep it running until Ctrl-C.
+
+    Starts the embedded PostgreSQL if there is no DATABASE_URL, applies new migrations, and prints
+    the address of GraphiQL.
+    """
+    from graphql_api import serving  # noqa: PLC0415 # the schema takes a while to make
+
+    settings = read_settings(host=host, port=port, data=data, workers=workers)
+    return serving.serve(settings, report, with_demo=demo)
+
+
+@app.command
+def migrate(*, data: Data = None) -> int:
+    """Bring the database to the newest shape, and set the passwords of its logins.
+
+    The user of DATABASE_URL must be a superuser.
+    """
+    return asyncio.run(_migrate(read_settings(data=data, migrate_on_start=True)))
+
+
+@app.command
+def demo(*, data: Data = None) -> int:
+    """Load the demonstration data into an empty database, and print its sign-in.
+
+    Everybody who knows the sign-in can use it: not for a server that others reach.
+    """
+    return asyncio.run(_demo(read_settings(data=data)))
+
+
+@app.command
+def schema(
+    *,
+    check: Annotated[
+        Path | None, Parameter(help="Print only the differences from this file; 1 if there are.")
+    ] = None,
+) -> int:
+    """Print the GraphQL schema in the schema definition language."""
+    from graphql_api.schema import schema as made  # noqa: PLC0415
+
+    printed = made.as_str().rstrip() + "\n"
+    if check is None:
+        sys.stdout.write(printed)
+        return 0
+    kept = check.read_text(encoding="utf-8") if check.exists() else ""
+    lines = list(
+        difflib.unified_diff(
+            kept.splitlines(keepends=True), printed.splitlines(keepends=True), str(check), "schema"
+        )
+    )
+    sys.stdout.writelines(lines)
+    if lines:
+        report(f"{check} is not the schema: graphql-api schema > {check}")
+    return 1 if lines else 0
+
+
+@importing.command(name="n8n")
+def import_n8n(
+    files: Annotated[list[Path], Parameter(help="Exports of n8n, in JSON.")],
+    /,
+    *,
+    workspace: Annotated[str, Parameter(help="Slug of the workspace that gets the workflows.")],
+    data: Data = None,
+) -> int:
+    """Import n8n exports as workflows, with a report of what did not map.
+
+    They belong to the owner of the workspace. A file that is refused stores nothing; the others
+    are imported, and the exit code is 1. Works beside a running server, too.
+    """
+    from graphql_api.importing import import_files  # noqa: PLC0415
+
+    return asyncio.run(import_files(read_settings(data=data), files, workspace, report))
+
+
+async def _migrate(settings: Settings) -> int:
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+    report("The database is up to date")
+    return 0
+
+
+async def _demo(settings: Settings) -> int:
+    from graphql_api.serving import load_demo  # noqa: PLC0415
+
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+        sign_in = await load_demo(place, report)
+    if sign_in is None:
+        report("The database has other data: nothing was loaded")
+        return 1
+    report(f"Sign in as {sign_in.email} with the password {sign_in.password}")
+    return 0
+
+
+def report(line: str) -> None:
+    """Tell the person at the terminal what goes on."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command line; expected faults are a line each, and no trace."""
+    try:
+        code = app(words)
+    except BadSettings as error:
+        code = _failed(error, 2)
+    except (CannotStart, MigrationFailed) as error:
+        code = _failed(error, 1)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _failed(error: Exception, code: int) -> int:
+    report(f"graphql-api: {error}")
+    return code

@@ -1,0 +1,195 @@
+"""From settings to a server that answers, and back to nothing: what ``graphql-api serve`` does.
+
+The first process owns the port and the embedded PostgreSQL. It serves by itself or, with more
+workers, watches over them. Whatever ends it, PostgreSQL stops cleanly and no worker stays.
+"""
+
+import asyncio
+import http.client
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import AsyncExitStack
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from db.session import as_login, connect
+from graphql_api import log
+from graphql_api.app import create_app
+from graphql_api.home import Home, Report, bring_up, home
+from graphql_api.settings import Settings, read_settings, to_environment
+from resolvers import demo
+
+BACKLOG = 2048
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+OK = 200
+
+
+class NotServed(Exception):
+    """The server could not start; the message says why and what to do."""
+
+
+class Prepared(NamedTuple):
+    """What the processes that answer are told."""
+
+    settings: Settings
+    folder: Path | None
+
+
+def application() -> Starlette:
+    """The application of one process, set by its environment."""
+    settings = read_settings()
+    log.set_up(settings)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    return create_app(settings)
+
+
+def serve(settings: Settings, report: Report, *, with_demo: bool | None) -> int:
+    """Serve until asked to stop. ``with_demo`` None: where only this machine can sign in.
+
+    Raises NotServed, and whatever ``home`` and ``bring_up`` raise.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    log.set_up(settings)
+    began = time.monotonic()
+    with _listening(settings) as port, asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            prepared = runner.run(_prepare(stack, settings, report, with_demo=with_demo))
+            os.environ.update(to_environment(prepared.settings))
+            _announce(prepared, port, report, began)
+            code = _run(prepared.settings, port)
+        except KeyboardInterrupt:
+            code = 0
+        finally:
+            runner.run(stack.aclose())
+    report("Stopped")
+    return code
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """SIGTERM takes the way of Ctrl-C."""
+    signal.raise_signal(signal.SIGINT)
+
+
+async def _prepare(
+    stack: AsyncExitStack, settings: Settings, report: Report, *, with_demo: bool | None
+) -> Prepared:
+    place = await stack.enter_async_context(home(settings, report))
+    await bring_up(place, settings, report)
+    told: dict[str, object] = {
+        "database_url": as_login(place.url, "mcp_api", place.secrets),
+        "secret_key": place.secret,
+    }
+    wanted = bool(place.folder) and settings.on_loopback if with_demo is None else with_demo
+    if wanted and (sign_in := await load_demo(place, report)):
+        told |= {"demo_email": sign_in.email, "demo_password": sign_in.password}
+    return Prepared(settings.model_copy(update=_read(told)), place.folder)
+
+
+def _read(told: dict[str, object]) -> dict[str, object]:
+    return {name: getattr(read_settings(**told), name) for name in told}
+
+
+async def load_demo(place: Home, report: Report) -> demo.Demo | None:
+    """Load the demonstration data if the database is empty, and give its sign-in if it has one."""
+    async with connect(place.url, place.secrets, size=2) as database:
+        return await demo.load(database, report)
+
+
+# The port
+
+
+def _listening(settings: Settings) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NotServed(
+            f"Cannot listen on {settings.host} port {settings.port}: {reason}. Choose others with "
+            "--host and --port."
+        ) from error
+
+
+def _announce(prepared: Prepared, port: socket.socket, report: Report, began: float) -> None:
+    address: str
+    address, number = port.getsockname()[:2]
+    host = ANY_ADDRESS.get(address, address)
+    place = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+
+    def wait() -> None:
+        while not _ready(host, number):
+            time.sleep(0.05)
+        report(_welcome(prepared, place, time.monotonic() - began))
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _ready(host: str, number: int) -> bool:
+    try:
+        connection = http.client.HTTPConnection(host, number, timeout=5)
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == OK
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _welcome(prepared: Prepared, place: str, seconds: float) -> str:
+    settings = prepared.settings
+    lines = {"GraphQL": f"http://{place}/graphql"}
+    if settings.graphiql:
+        lines = {"GraphiQL": f"http://{place}/graphiql"} | lines
+    if settings.demo_email and settings.demo_password:
+        password = settings.demo_password.get_secret_value()
+        lines["Sign in"] = f"{settings.demo_email}   password  {password}"
+    lines["Data"] = f"{prepared.folder}" if prepared.folder else "the server of DATABASE_URL"
+    lines["Stop"] = "Ctrl-C"
+    block = "\n".join(f"  {name:<9} {text}" for name, text in lines.items())
+    return f"\nReady after {seconds:.1f} s\n\n{block}\n"
+
+
+# The processes
+
+
+def _run(settings: Settings, port: socket.socket) -> int:
+    config = uvicorn.Config(
+        "graphql_api.serving:application",
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        ws_max_size=settings.max_body_bytes,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        backlog=BACKLOG,
+    )
+    if settings.workers == 1:
+        uvicorn.Server(config).run([port])
+        return 0
+    supervisor = Multiprocess(config, [port])
+    supervisor.run()
+    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    return STARTUP_FAILURE if failed else 0
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
