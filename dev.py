@@ -38,7 +38,7 @@ LINTS = [
     ("imports", ["lint-imports"]),
     ("schema.graphql", ["python", "-m", "graphql_api", "schema", "--check", "schema.graphql"]),
     ("Dockerfile", ["hadolint", "Dockerfile"]),
-    ("compose.yaml", ["check-jsonschema", "--builtin-schema", "compose-spec", "compose.yaml"]),
+    ("compose.yaml", ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]),
 ]
 USAGE = """\
 python3 dev.py COMMAND [OPTIONS]
