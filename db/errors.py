@@ -14,6 +14,10 @@ class TookTooLong(Exception):
     """The statement was stopped at the statement timeout."""
 
 
+class BadValue(Exception):
+    """A value does not fit its type: a number out of range, a text with a NUL character."""
+
+
 class Broken(Exception):
     """A rule of the database was broken: ``rule`` is the name of the constraint."""
 
@@ -41,6 +45,8 @@ def refusal_of() -> Generator[None]:
         raise NotAllowed(error.message) from error
     except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.SerializationError) as error:
         raise NotNow(error.message) from error
+    except asyncpg.DataError as error:
+        raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:
         raise TookTooLong(error.message) from error
     except (

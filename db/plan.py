@@ -118,9 +118,9 @@ def connection(
 ) -> Sql:
     """An object of cells ``shown`` over ``page``, the one row of what a page has.
 
-    It has a list ``l0``, ``l1``… for each of ``lists``, whose cells speak of ``alias``; if ``ends``,
-    also ``next`` and ``previous`` (are there more?), ``start`` and ``end`` (cursors); if ``total``,
-    also ``total``.
+    It has a list ``l0``, ``l1``… for each of ``lists``, whose cells speak of ``alias``.
+    If ``ends``, it has ``next`` and ``previous`` (are there more?), ``start`` and ``end``
+    (cursors); if ``total``, ``total``.
     """
 
     def write(statement: Statement) -> str:

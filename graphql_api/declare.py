@@ -8,6 +8,7 @@ schema is made (``checked``), before a server starts.
 import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
+from uuid import UUID
 
 import msgspec
 import strawberry
@@ -246,6 +247,10 @@ def _own_id(root: strawberry.Parent[Any]) -> strawberry.ID:
     return strawberry.ID(write_global_id(name, key))
 
 
+def _database_id(root: strawberry.Parent[Any]) -> UUID:
+    return root.id
+
+
 def node_key(type_name: str) -> tuple[Hole, ...]:
     """What the global id of this type is made of."""
     return nodes[type_name].holes
@@ -254,6 +259,7 @@ def node_key(type_name: str) -> tuple[Hole, ...]:
 @strawberry.interface(description="Anything with a global id.")
 class Node:
     id: strawberry.ID = _field(_own_id, GlobalId(), "The global id: opaque, and good for `node`.")
+    database_id: UUID = _field(_database_id, Column("id"), "The id in the database.")
 
 
 def checked(schema: strawberry.Schema) -> strawberry.Schema:

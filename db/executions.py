@@ -1,0 +1,74 @@
+"""Executions: the runs of a workflow. Their ids are UUIDv7, so that the newest has the greatest."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from db.filters import Conditions
+from db.json import Json
+from db.pages import Order
+from db.relation import Many, One
+
+
+class ExecutionStatus(StrEnum):
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+
+class ExecutionRow(msgspec.Struct, frozen=True):
+    id: UUID
+    workspace_id: UUID
+    workflow_id: UUID
+    deployment_id: UUID | None
+    status: ExecutionStatus
+    trigger_type: str
+    trigger_data: Json | None
+    input_data: Json | None
+    output_data: Json | None
+    error_message: str | None
+    error_stack: str | None
+    duration_ms: int | None
+    memory_usage_mb: int | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+class ExecutionOrder(Order):
+    NEWEST = "id DESC"
+    OLDEST = "id ASC"
+    SLOWEST = "duration_ms DESC"
+    FASTEST = "duration_ms ASC"
+    STATUS = "status ASC, id DESC"
+
+
+# A time is turned into an id, so that a time window reads only the partitions and the part of an
+# index that it covers.
+CONDITIONS: Conditions = {
+    "status": "status = ANY({}::text[])",
+    "trigger_type": "trigger_type = ANY({}::text[])",
+    "started_since": "id >= app.uuid7_floor({}::timestamptz)",
+    "started_before": "id < app.uuid7_floor({}::timestamptz)",
+    "slower_than_ms": "duration_ms > {}::int",
+    "search": "strpos(lower(error_message), lower({}::text)) > 0",
+}
+
+BY_ID = One(ExecutionRow, "SELECT {e.*} FROM executions e WHERE e.id = {id}")
+
+VISIBLE = Many(ExecutionRow, "SELECT {e.*} FROM executions e")
+
+BY_WORKSPACE = Many(
+    ExecutionRow, "SELECT {e.*} FROM executions e WHERE e.workspace_id = {workspace.id}"
+)
+
+BY_WORKFLOW = Many(
+    ExecutionRow, "SELECT {e.*} FROM executions e WHERE e.workflow_id = {workflow.id}"
+)
+
+BY_DEPLOYMENT = Many(
+    ExecutionRow, "SELECT {e.*} FROM executions e WHERE e.deployment_id = {deployment.id}"
+)

@@ -1,0 +1,39 @@
+"""Errors as clients see them: expected ones with their code, all others masked."""
+
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from db.errors import BadValue, NotAllowed, TookTooLong
+from db.relation import InvalidArgument
+from graphql_api.messages import REQUEST_ID
+from resolvers.errors import Refusal
+
+MASKED = "Something went wrong here. Tell us the request id, and we find it."
+
+logger = structlog.get_logger()
+
+
+def shown(error: GraphQLError) -> dict[str, Any]:
+    """The error as it is told, without what is nobody's business; that goes to the log."""
+    match error.original_error:
+        case None:
+            message, extensions = error.message, error.extensions or {"code": "INVALID_INPUT"}
+        case GraphQLError() as cause:
+            message, extensions = cause.message, cause.extensions or {"code": "INVALID_INPUT"}
+        case Refusal() as cause:
+            message, extensions = cause.message, {"code": cause.code}
+        case InvalidArgument() as cause:
+            message, extensions = str(cause), {"code": "INVALID_INPUT"}
+        case BadValue():
+            message, extensions = "A value is out of range.", {"code": "INVALID_INPUT"}
+        case NotAllowed():
+            message, extensions = "You may not do this.", {"code": "FORBIDDEN"}
+        case TookTooLong():
+            message, extensions = "This takes too long. Ask for less.", {"code": "TIMEOUT"}
+        case cause:
+            logger.error("request failed", path=error.path, exc_info=cause)
+            extensions = {"code": "INTERNAL", "requestId": REQUEST_ID.get()}
+            message = MASKED
+    return {**error.formatted, "message": message, "extensions": extensions}

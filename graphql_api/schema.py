@@ -1,0 +1,79 @@
+"""The schema's roots, put together from the nouns."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+import graphql_api.types  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from db import deployments, executions, viewers, workflows, workspaces
+from graphql_api.declare import (
+    Node,
+    checked,
+    connected,
+    described,
+    looked_up,
+    looked_up_all,
+    related,
+)
+from graphql_api.relay import Connection
+from graphql_api.types.accounts import AccountMutations
+from graphql_api.types.deployments import Deployment, DeploymentFilter
+from graphql_api.types.errors import ERRORS
+from graphql_api.types.executions import Execution, ExecutionFilter
+from graphql_api.types.scalars import SCALARS
+from graphql_api.types.viewers import Viewer
+from graphql_api.types.workflows import Workflow, WorkflowFilter
+from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
+
+
+@described
+@strawberry.type(description="Everything that can be read. You see what you may see.")
+class Query:
+    viewer: Viewer | None = related(viewers.ASKING)
+    """Who is asking; null for nobody."""
+    node: Node | None = looked_up()
+    """The thing with this id; null if there is none or you may not see it."""
+    nodes: list[Node | None] = looked_up_all()
+    """The things with these ids, each in its place; null where there is none that you may see."""
+    workspace: Workspace | None = looked_up(workspaces.BY_ID)
+    """A workspace by its id."""
+    workspace_by_slug: Workspace | None = related(workspaces.BY_SLUG, given=by_slug)
+    """A workspace by its name in addresses."""
+    workspaces: Connection[Workspace] = connected(
+        workspaces.VISIBLE, WorkspaceFilter, workspaces.WorkspaceOrder.NAME
+    )
+    """The workspaces that you may see."""
+    workflow: Workflow | None = looked_up(workflows.BY_ID)
+    """A workflow by its id."""
+    workflows: Connection[Workflow] = connected(
+        workflows.VISIBLE, WorkflowFilter, workflows.WorkflowOrder.RECENTLY_UPDATED
+    )
+    """The workflows of all your workspaces."""
+    deployment: Deployment | None = looked_up(deployments.BY_ID)
+    """A deployment by its id."""
+    deployments: Connection[Deployment] = connected(
+        deployments.VISIBLE, DeploymentFilter, deployments.DeploymentOrder.NEWEST
+    )
+    """The deployments of all your workspaces."""
+    execution: Execution | None = looked_up(executions.BY_ID)
+    """An execution by its id."""
+    executions: Connection[Execution] = connected(
+        executions.VISIBLE, ExecutionFilter, executions.ExecutionOrder.NEWEST
+    )
+    """The executions of all your workspaces."""
+
+
+@strawberry.type(description="Everything that can be done.")
+class Mutation(AccountMutations):
+    pass
+
+
+schema = checked(
+    strawberry.Schema(
+        Query,
+        Mutation,
+        types=[Node, *ERRORS],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+)

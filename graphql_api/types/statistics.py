@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import strawberry
+
+from db import statistics
+from db.relation import InvalidArgument
+from graphql_api.declare import over
+from graphql_api.types.scalars import BigInt
+
+MOST_BUCKETS = 1000
+LENGTHS = {
+    statistics.TimeBucket.HOUR: timedelta(hours=1),
+    statistics.TimeBucket.DAY: timedelta(days=1),
+    statistics.TimeBucket.MONTH: timedelta(days=28),
+}
+
+strawberry.enum(statistics.TimeBucket, description="How long a stretch of time is, in UTC.")
+
+
+def buckets(
+    since: Annotated[
+        datetime, strawberry.argument(description="The first bucket is the one with this time.")
+    ],
+    until: Annotated[
+        datetime | None,
+        strawberry.argument(description="The last bucket is the one with this time; now if null."),
+    ] = None,
+    bucket: Annotated[
+        statistics.TimeBucket, strawberry.argument(description="How long a bucket is.")
+    ] = statistics.TimeBucket.DAY,
+) -> Mapping[str, Any]:
+    """The start of the first bucket, the end of the range, and the length of a bucket."""
+    end = until or datetime.now(UTC)
+    if end < since:
+        raise InvalidArgument("until is before since")
+    if (end - since) / LENGTHS[bucket] > MOST_BUCKETS:
+        raise InvalidArgument(
+            f"that is more than {MOST_BUCKETS} buckets; ask for a shorter time or longer buckets"
+        )
+    return {"since": _start(since, bucket), "until": end, "bucket": LENGTHS[bucket]}
+
+
+def _start(moment: datetime, bucket: statistics.TimeBucket) -> datetime:
+    start = moment.replace(minute=0, second=0, microsecond=0)
+    if bucket is statistics.TimeBucket.HOUR:
+        return start
+    start = start.replace(hour=0)
+    return start if bucket is statistics.TimeBucket.DAY else start.replace(day=1)
+
+
+@over(statistics.StatisticsRow)
+class WorkflowStatistics:
+    """The executions of a workflow in numbers."""
+
+    total_executions: BigInt
+    """How many there have been, running ones included."""
+    successful_executions: BigInt
+    """How many ended well."""
+    failed_executions: BigInt
+    """How many failed."""
+    success_rate: float | None
+    """How many in a hundred ended well; null where there are none."""
+    avg_duration_ms: float | None
+    """How long one takes on average, in milliseconds; null where none has ended."""
+    last_executed_at: datetime | None
+    """When the last one began."""
+
+
+@over(statistics.BucketRow)
+class WorkflowStatisticsBucket:
+    """The executions of a workflow that began in a stretch of time."""
+
+    start: datetime
+    """Where the stretch starts."""
+    total_executions: BigInt
+    """How many began."""
+    successful_executions: BigInt
+    """How many of those ended well."""
+    failed_executions: BigInt
+    """How many of those failed."""
+    avg_duration_ms: float | None
+    """How long those took on average, in milliseconds; null where none has ended."""
