@@ -1,0 +1,60 @@
+/** How GraphiQL asks the server: queries and mutations over HTTP, subscriptions over WebSocket, both
+ * as whoever is signed in. */
+import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
+import { createClient } from 'graphql-ws';
+
+import type { Session } from './session';
+
+export function fetcherFor(graphqlUrl: string, session: Session): Fetcher {
+  const http = new URL(graphqlUrl, location.href);
+  const sockets = createClient({
+    url: http.href.replace(/^http/, 'ws'),
+    connectionParams: async () => {
+      const token = await session.token();
+      return token ? { authorization: `Bearer ${token}` } : {};
+    },
+  });
+  followTheToken(session, () => sockets.terminate());
+  return createGraphiQLFetcher({
+    url: http.href,
+    fetch: signedFetch(session),
+    wsClient: sockets,
+    enableIncrementalDelivery: false,
+  });
+}
+
+/** `fetch` with the token. A header that the user wrote into GraphiQL's own editor goes before it. */
+function signedFetch(session: Session): typeof fetch {
+  return async (input, init) => {
+    const headers = new Headers(init?.headers);
+    if (headers.has('Authorization')) return fetch(input, init);
+    const send = async () => {
+      const token = await session.token();
+      if (token) headers.set('Authorization', `Bearer ${token}`);
+      else headers.delete('Authorization');
+      return fetch(input, { ...init, headers });
+    };
+    const response = await send();
+    if (!session.renewable || !(await refusesTheToken(response))) return response;
+    await session.refresh();
+    return send();
+  };
+}
+
+/** The server's clock may be ahead of this machine's, so that a token is refused before we expect it. */
+async function refusesTheToken(response: Response): Promise<boolean> {
+  if (response.status === 401) return true;
+  const text = await response.clone().text();
+  return text.length < 10_000 && text.includes('"UNAUTHENTICATED"');
+}
+
+/** A socket keeps the token that it was opened with: cut it, and the client connects again with the
+ * new one and takes its subscriptions up. */
+function followTheToken(session: Session, reconnect: () => void): void {
+  let before = session.current().signedIn;
+  session.watch(() => {
+    const { signedIn } = session.current();
+    if (signedIn !== before) reconnect();
+    before = signedIn;
+  });
+}

@@ -1,0 +1,68 @@
+/** The page: a header that says whose eyes you look through, and GraphiQL below it. */
+import { DOC_EXPLORER_PLUGIN, DocExplorerStore } from '@graphiql/plugin-doc-explorer';
+import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { HISTORY_PLUGIN, HistoryStore } from '@graphiql/plugin-history';
+import { GraphiQLProvider, useGraphiQL } from '@graphiql/react';
+import { GraphiQL, GraphiQLInterface } from 'graphiql';
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+
+import { EXAMPLES, EXAMPLES_PLUGIN } from './examples';
+import { fetcherFor } from './fetcher';
+import { Header } from './header';
+import { Session } from './session';
+import type { Settings } from './settings';
+
+const PLUGINS = [
+  DOC_EXPLORER_PLUGIN,
+  EXAMPLES_PLUGIN,
+  explorerPlugin({ showAttribution: false }),
+  HISTORY_PLUGIN,
+];
+const TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables }));
+const WIDE = matchMedia('(min-width: 1000px)').matches;
+
+export function Page({ settings }: { settings: Settings }) {
+  const [session] = useState(() => new Session(settings.graphqlUrl));
+  const fetcher = useMemo(() => fetcherFor(settings.graphqlUrl, session), [settings, session]);
+  const standing = useSyncExternalStore(session.watch, session.current);
+  return (
+    <GraphiQLProvider
+      fetcher={fetcher}
+      plugins={PLUGINS}
+      referencePlugin={DOC_EXPLORER_PLUGIN}
+      visiblePlugin={WIDE ? EXAMPLES_PLUGIN : undefined}
+      defaultTabs={TABS}
+      shouldPersistHeaders={false}
+    >
+      <HistoryStore>
+        <DocExplorerStore>
+          <EditorText />
+          <div className="page graphiql-container">
+            <Header session={session} standing={standing} demo={settings.demo} />
+            <div className="page-graphiql">
+              <GraphiQLInterface showPersistHeadersSettings={false}>
+                <GraphiQL.Logo>{' '}</GraphiQL.Logo>
+              </GraphiQLInterface>
+            </div>
+          </div>
+        </DocExplorerStore>
+      </HistoryStore>
+    </GraphiQLProvider>
+  );
+}
+
+/** Text small enough that a query and its answer stand side by side, and lines that wrap. */
+function EditorText() {
+  const editors = useGraphiQL((state) => [
+    state.queryEditor,
+    state.variableEditor,
+    state.headerEditor,
+    state.responseEditor,
+  ]);
+  useEffect(() => {
+    for (const editor of editors) {
+      editor?.updateOptions({ fontSize: 13, wordWrap: 'on', wrappingIndent: 'indent' });
+    }
+  }, editors);
+  return null;
+}

@@ -1,0 +1,206 @@
+/** Who is signed in on this page, and the token that proves it.
+ *
+ * Tokens live in memory. They lie in sessionStorage only from the moment the page is left until it
+ * is shown again, so that a reload keeps the sign-in: a script that found its way into the page
+ * could use them there as here, but nothing is left for one that comes later, no other tab inherits
+ * them (two tabs that refresh the same token look like theft to the server, which then ends the
+ * session), and they are gone with the tab. Never in localStorage, which outlives both.
+ */
+export type Person = { name: string; detail: string };
+
+/** `expiresAt` is a moment of this machine's clock, which may differ from the server's. */
+type Tokens = { accessToken: string; refreshToken: string; expiresAt: number };
+type SignedIn =
+  | { as: 'user'; who: Person; tokens: Tokens }
+  | { as: 'key'; who: Person; key: string };
+
+export type Standing = { signedIn: SignedIn | null; notice: string | null };
+
+type UserError = { code: string; message: string };
+type Granted = {
+  accessToken?: string | null;
+  refreshToken?: string | null;
+  expiresAt?: string | null;
+  errors: UserError[];
+};
+type Answer<T> = { data?: T | null; errors?: { message: string }[] };
+type Answered<T> = { data: T; serverClock: number };
+
+const HANDED_OVER = 'graphiql-page:session:1';
+const REFRESH_BEFORE_MS = 60_000;
+
+const SIGN_IN = `mutation SignIn($email: String!, $password: String!) {
+  signIn(input: { email: $email, password: $password }) {
+    accessToken refreshToken expiresAt
+    viewer { user { name email } }
+    errors { code message }
+  }
+}`;
+const REFRESH = `mutation RefreshSession($refreshToken: String!) {
+  refreshSession(input: { refreshToken: $refreshToken }) {
+    accessToken refreshToken expiresAt
+    errors { code message }
+  }
+}`;
+const SIGN_OUT = `mutation SignOut($refreshToken: String!) {
+  signOut(input: { refreshToken: $refreshToken }) { errors { code } }
+}`;
+const WHO_HOLDS_THIS_KEY = `query WhoHoldsThisKey {
+  viewer { apiKey { name workspace { name } } }
+}`;
+
+/** The server did not do what was asked; the message is fit to be shown. */
+export class Refused extends Error {}
+
+/** It decided so about these credentials, and will not think otherwise the next time. */
+class NotAccepted extends Refused {}
+
+export class Session {
+  private standing: Standing = { signedIn: null, notice: null };
+  private readonly watchers = new Set<() => void>();
+  private refreshing: Promise<void> | null = null;
+  private timer: number | undefined;
+
+  constructor(private readonly graphqlUrl: string) {
+    this.takeOver();
+    addEventListener('pagehide', () => this.handOver());
+    addEventListener('pageshow', () => sessionStorage.removeItem(HANDED_OVER));
+  }
+
+  readonly current = (): Standing => this.standing;
+
+  readonly watch = (watcher: () => void): (() => void) => {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  };
+
+  async signIn(email: string, password: string): Promise<void> {
+    const answer = await this.ask<{
+      signIn: Granted & { viewer: { user: { name: string; email: string } | null } | null };
+    }>(SIGN_IN, { email, password });
+    const { signIn } = answer.data;
+    const tokens = tokensOf(signIn, answer.serverClock);
+    const user = signIn.viewer?.user;
+    this.set({ as: 'user', tokens, who: { name: user?.name ?? email, detail: user?.email ?? email } });
+  }
+
+  async useKey(key: string): Promise<void> {
+    const { data } = await this.ask<{
+      viewer: { apiKey: { name: string; workspace: { name: string } } | null } | null;
+    }>(WHO_HOLDS_THIS_KEY, {}, key);
+    if (!data.viewer?.apiKey) throw new Refused('This API key is unknown, revoked or has run out.');
+    const { name, workspace } = data.viewer.apiKey;
+    this.set({ as: 'key', key, who: { name, detail: `API key of ${workspace.name}` } });
+  }
+
+  /** The page forgets the tokens at once. If the server cannot be told, they run out by themselves. */
+  async signOut(): Promise<void> {
+    const { signedIn } = this.standing;
+    this.set(null);
+    if (signedIn?.as !== 'user') return;
+    const { accessToken, refreshToken } = signedIn.tokens;
+    await orWarn(this.ask(SIGN_OUT, { refreshToken }, accessToken));
+  }
+
+  /** The token to send now, renewed if it is about to run out; null if nobody is signed in. */
+  async token(): Promise<string | null> {
+    if (this.runsOutWithin(REFRESH_BEFORE_MS / 2)) await this.refresh();
+    const { signedIn } = this.standing;
+    if (!signedIn) return null;
+    return signedIn.as === 'key' ? signedIn.key : signedIn.tokens.accessToken;
+  }
+
+  /** Exchange the tokens for new ones. Whoever asks while it goes on waits for the same answer. */
+  refresh(): Promise<void> {
+    this.refreshing ??= this.exchange().finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  get renewable(): boolean {
+    return this.standing.signedIn?.as === 'user';
+  }
+
+  private async exchange(): Promise<void> {
+    const before = this.standing.signedIn;
+    if (before?.as !== 'user') return;
+    try {
+      const { refreshToken } = before.tokens;
+      const { data, serverClock } = await this.ask<{ refreshSession: Granted }>(REFRESH, {
+        refreshToken,
+      });
+      const tokens = tokensOf(data.refreshSession, serverClock);
+      if (this.standing.signedIn === before) this.set({ ...before, tokens });
+    } catch (error) {
+      if (!(error instanceof NotAccepted)) throw error;
+      if (this.standing.signedIn === before) {
+        this.set(null, 'Your session has ended. Please sign in again.');
+      }
+    }
+  }
+
+  private runsOutWithin(ms: number): boolean {
+    const { signedIn } = this.standing;
+    return signedIn?.as === 'user' && signedIn.tokens.expiresAt - Date.now() < ms;
+  }
+
+  private set(signedIn: SignedIn | null, notice: string | null = null): void {
+    this.standing = { signedIn, notice };
+    clearTimeout(this.timer);
+    if (signedIn?.as === 'user') {
+      const left = signedIn.tokens.expiresAt - Date.now();
+      this.timer = window.setTimeout(
+        () => void orWarn(this.refresh()),
+        Math.max(left - REFRESH_BEFORE_MS, 1000),
+      );
+    }
+    for (const watcher of this.watchers) watcher();
+  }
+
+  private async ask<T>(query: string, variables: object, token?: string): Promise<Answered<T>> {
+    const headers: Record<string, string> = {
+      'Content-Type': 'application/json',
+      Accept: 'application/graphql-response+json, application/json;q=0.9',
+    };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const response = await fetch(this.graphqlUrl, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ query, variables }),
+    });
+    const answer = (await response.json()) as Answer<T>;
+    if (answer.errors?.length || !answer.data) {
+      throw new Refused(answer.errors?.[0]?.message ?? `The server answered ${response.status}.`);
+    }
+    const date = response.headers.get('Date');
+    return { data: answer.data, serverClock: date ? Date.parse(date) : Date.now() };
+  }
+
+  private handOver(): void {
+    const { signedIn } = this.standing;
+    if (signedIn) sessionStorage.setItem(HANDED_OVER, JSON.stringify(signedIn));
+  }
+
+  private takeOver(): void {
+    const handed = sessionStorage.getItem(HANDED_OVER);
+    sessionStorage.removeItem(HANDED_OVER);
+    if (handed) this.set(JSON.parse(handed) as SignedIn);
+  }
+}
+
+/** For what nobody waits for, and what the next request will try again. */
+async function orWarn(attempt: Promise<unknown>): Promise<void> {
+  try {
+    await attempt;
+  } catch (error) {
+    console.warn('The server could not be told about the session.', error);
+  }
+}
+
+function tokensOf(granted: Granted, serverClock: number): Tokens {
+  const { accessToken, refreshToken, expiresAt, errors } = granted;
+  if (errors.length || !accessToken || !refreshToken || !expiresAt) {
+    throw new NotAccepted(errors[0]?.message ?? 'The server gave no token.');
+  }
+  const lifetime = Date.parse(expiresAt) - serverClock;
+  return { accessToken, refreshToken, expiresAt: Date.now() + lifetime };
+}
