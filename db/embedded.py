@@ -5,8 +5,7 @@ listens on a socket in a folder that only its user may enter, the superuser is w
 program (the kernel names the peer), and every other login needs its password.
 
 A data folder holds: ``in-use`` (the lock, and the mark that the folder is ours), ``postgres`` (the
-cluster), ``postgres.log``, ``socket`` while it runs and, for root, a copy of the wheel's programs
-where the wheel lies in a closed folder.
+cluster), ``postgres.log`` and, while the server runs, ``socket``.
 """
 
 import asyncio
@@ -192,20 +191,23 @@ def _start(data: Path, mark: TextIO, report: Report, *, durable: bool) -> Runnin
         account = cluster.account_of(data)
         cluster.close_to_others(data, account)
         report("Starting PostgreSQL")
-        programs = cluster.programs_for(data, account)
+        programs = cluster.programs(account)
         files = cluster.provide(data, account, programs, durable=durable)
         folder = _socket_folder(data, account)
         _sign(mark, folder)
         log = _new_log(data)
         settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [programs / "postgres", "-D", files, "-k", folder, *options]
-        return Running(_guarded(command, account, mark, log, folder), folder, log)
+        path = cluster.path_for(account, files)
+        command = [programs / "postgres", "-D", path, "-k", folder, *options]
+        guardian = _guard(command, account, mark, log=log, socket_folder=folder, cwd=files)
+        return Running(guardian, folder, log)
 
 
 def _socket_folder(data: Path, account: cluster.Account | None) -> Path:
     folder = data / "socket"
-    if len(os.fsencode(folder / cluster.SOCKET)) > LONGEST_SOCKET_PATH:
+    too_long = len(os.fsencode(folder / cluster.SOCKET)) > LONGEST_SOCKET_PATH
+    if too_long or (account and cluster.closed_above(folder, account)):
         folder = Path(tempfile.mkdtemp(prefix="graphql-api-"))
     elif folder.exists():
         shutil.rmtree(folder)
@@ -223,16 +225,18 @@ def _new_log(data: Path) -> Path:
     return log
 
 
-def _guarded(
+def _guard(
     command: list[str | Path],
     account: cluster.Account | None,
     mark: TextIO,
+    *,
     log: Path,
-    folder: Path,
+    socket_folder: Path,
+    cwd: Path,
 ) -> subprocess.Popen[bytes]:
     uid, gid = account or (-1, -1)
     script = Path(__file__).with_name("guardian.py")
-    words = [sys.executable, "-I", "-S", script, uid, gid, folder, *command]
+    words = [sys.executable, "-I", "-S", script, uid, gid, socket_folder, *command]
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603
             [str(word) for word in words],
@@ -240,7 +244,7 @@ def _guarded(
             stdout=output,
             stderr=output,
             env=cluster.ENVIRONMENT,
-            cwd="/",
+            cwd=cwd,
             pass_fds=[mark.fileno()],
             start_new_session=True,
         )
