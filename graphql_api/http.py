@@ -8,14 +8,15 @@ import asyncio
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as Headed
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from graphql import GraphQLError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -35,6 +36,7 @@ from graphql_api.messages import (
     read_body,
     read_json,
     request_error,
+    request_errors,
 )
 from resolvers.accounts import RateLimited
 from resolvers.context import Asker
@@ -118,7 +120,7 @@ class OverHttp:
             media = negotiated(request.headers.get("accept"))
             answer, asker = await self._answer(request)
         except Exception as error:
-            refused = error if isinstance(error, Refused) else _refused(error)
+            refused = error if isinstance(error, Refused) else explained(error)
             return _response(refused.body, refused.status, media, refused.headers)
         status = 200 if answer.executed or media == JSON else 400
         return _response(answer.body, status, media, _told(answer, asker))
@@ -133,12 +135,9 @@ class OverHttp:
         )
         only_queries = request.method == "GET"
         self._check_type(service, body, only_queries)
-        limit = asyncio.timeout(self._rules.seconds)
-        try:
-            async with limit:
-                answer = await service.executor.answer(body, asker, only_queries=only_queries)
-        except TimeoutError as error:
-            raise TookTooLong if limit.expired() else error from error
+        answer = await in_time(
+            service.executor.answer(body, asker, only_queries=only_queries), self._rules.seconds
+        )
         structlog.contextvars.bind_contextvars(plan=answer.by)
         return answer, asker
 
@@ -289,9 +288,26 @@ def _response(body: bytes, status: int, media: str, headers: Mapping[str, str]) 
     return Response(body, status, headers={**always, **headers}, media_type=kind)
 
 
-def _refused(error: Exception) -> Refused:
-    """What is said of an error that is not the request's form."""
+Result = TypeVar("Result")
+
+
+async def in_time(answering: Awaitable[Result], seconds: float) -> Result:
+    """What is awaited. Raises TookTooLong if it is not there in time; it is cancelled then."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await answering
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TookTooLong from error
+
+
+def explained(error: Exception) -> Refused:
+    """What is said of an error that is not in the request's form; faults of ours are logged."""
     match error:
+        case GraphQLError():
+            return Refused(400, request_errors([error]))
         case Refusal():
             status, headers = _standing(error)
             return Refused(status, request_error(error.message, error.code), **headers)
