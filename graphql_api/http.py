@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from graphql import GraphQLError
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -32,6 +31,7 @@ from graphql_api.messages import (
     Answer,
     Body,
     Malformed,
+    RequestFault,
     Service,
     read_body,
     read_json,
@@ -306,8 +306,8 @@ async def in_time(answering: Awaitable[Result], seconds: float) -> Result:
 def explained(error: Exception) -> Refused:
     """What is said of an error that is not in the request's form; faults of ours are logged."""
     match error:
-        case GraphQLError():
-            return Refused(400, request_errors([error]))
+        case RequestFault():
+            return Refused(400, request_errors(error.errors))
         case Refusal():
             status, headers = _standing(error)
             return Refused(status, request_error(error.message, error.code), **headers)

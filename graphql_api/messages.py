@@ -41,9 +41,6 @@ class Answer(msgspec.Struct):
     executed: bool = True
 
 
-Operation = Literal["query", "mutation", "subscription"]
-
-
 class Answering(Protocol):
     """What answers: the executor, as the wires see it."""
 
@@ -52,12 +49,20 @@ class Answering(Protocol):
         ...
 
     def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
-        """The results of a subscription, each encoded."""
+        """The results of a subscription, each encoded. Raises RequestFault."""
         ...
 
-    def operation_type(self, body: Body) -> Operation | None:
-        """What would run; None where that cannot be told."""
+    def operation_type(self, body: Body) -> str | None:
+        """``query``, ``mutation`` or ``subscription``; None where it cannot be told."""
         ...
+
+
+class RequestFault(Exception):
+    """The request cannot be executed."""
+
+    def __init__(self, *errors: GraphQLError) -> None:
+        super().__init__(*errors)
+        self.errors = errors
 
 
 class Service(NamedTuple):

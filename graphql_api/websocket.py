@@ -138,7 +138,7 @@ class _Connection:
     service: Service
     rules: Rules
     running: dict[str, "asyncio.Task[None]"] = field(default_factory=lambda: {})
-    tasks: set["asyncio.Task[None]"] = field(default_factory=lambda: set())
+    tasks: set["asyncio.Task[None]"] = field(default_factory=set["asyncio.Task[None]"])
 
     async def serve(self) -> None:
         """Talk until one side has enough. Raises Closing or WebSocketDisconnect."""
