@@ -63,11 +63,11 @@ class Account(NamedTuple):
 
 def provide(data: Path, account: Account | None, programs: Path, *, durable: bool) -> Path:
     """The cluster in ``data``, made if there is none, ready to be started."""
-    cluster = data / CLUSTER
+    cluster, us = data / CLUSTER, _our_name()
     if not cluster.exists():
         _make(data, programs, account, durable=durable)
     _check_release(data, programs)
-    _say_who_may(cluster, account)
+    _say_who_may(cluster, account, us)
     _clear(cluster)
     return cluster
 
@@ -259,9 +259,11 @@ def _check_release(data: Path, programs: Path) -> None:
         )
 
 
-def _say_who_may(cluster: Path, account: Account | None) -> None:
-    us = WHO_IS_SUPERUSER.format(name=_our_name(), superuser=SUPERUSER)
-    files = {cluster / "pg_hba.conf": WHO_MAY, cluster / "pg_ident.conf": us}
+def _say_who_may(cluster: Path, account: Account | None, us: str) -> None:
+    files = {
+        cluster / "pg_hba.conf": WHO_MAY,
+        cluster / "pg_ident.conf": WHO_IS_SUPERUSER.format(name=us, superuser=SUPERUSER),
+    }
     for file, text in files.items():
         file.write_text(text)
     if account:

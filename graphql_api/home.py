@@ -3,6 +3,7 @@
 Nothing here knows a request; it is what happens before there is one.
 """
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,11 +67,13 @@ def _home(settings: Settings, url: SecretStr, secret: SecretStr, folder: Path | 
 
 
 def _kept(folder: Path) -> SecretStr:
-    """The secret of the embedded database, made once; only its owner may read it."""
+    """The secret of the embedded database, made once; only the folder's owner may read it."""
     file = folder / SECRET
     if not file.exists():
         unfinished = folder / f"{SECRET}.new"
         unfinished.touch(mode=0o600)
         unfinished.write_text(token_urlsafe(48))
+        owner = folder.stat()
+        os.chown(unfinished, owner.st_uid, owner.st_gid)
         unfinished.rename(file)
     return SecretStr(file.read_text())
