@@ -61,14 +61,19 @@ class SignUpPayload:
 @described
 @strawberry.type
 class _Session:
-    errors: list[UserError]
-    """Why there is no session; empty if there is one."""
-    access_token: str | None = None
-    """Send it as `Authorization: Bearer …`, until it expires."""
-    refresh_token: str | None = None
-    """Keep it secret. Exchange it once, by `refreshSession`, for a new pair of tokens."""
-    expires_at: datetime | None = None
-    """When the access token expires."""
+    errors: list[UserError] = strawberry.field(
+        description="Why there is no session; empty if there is one."
+    )
+    access_token: str | None = strawberry.field(
+        default=None, description="Send it as `Authorization: Bearer …`, until it expires."
+    )
+    refresh_token: str | None = strawberry.field(
+        default=None,
+        description="Keep it secret. Exchange it once, by `refreshSession`, for new tokens.",
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the access token expires."
+    )
     viewer: Viewer | None = related(viewers.ASKING)
     """You, signed in."""
 

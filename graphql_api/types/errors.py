@@ -1,62 +1,56 @@
-"""Errors in payloads: a type for each expected error, read straight off the refusal.
+"""Errors in payloads: a type for each expected error.
 
-A payload holds the refusals themselves. A refusal without a type of its own is shown as what it is
-a kind of, so that a new one never breaks an answer.
+A refusal without a type of its own is shown as what it is a kind of, so that a new one never breaks
+an answer.
 """
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import strawberry
-from graphql import GraphQLAbstractType, GraphQLResolveInfo
+from strawberry.types import get_object_definition
 
 from graphql_api.declare import described
 from resolvers import accounts, errors, passwords
 from resolvers.errors import Refusal
 
-T = TypeVar("T")
 
-_names: dict[type[Refusal], str] = {}
-ERRORS: list[type] = []
+@strawberry.interface(description="Why a mutation did not do what was asked, and what helps.")
+class UserError:
+    code: str = strawberry.field(
+        description="What kind of error it is, in capitals. Never changes: decide by it."
+    )
+    message: str = strawberry.field(description="What to do about it, in a sentence for people.")
+    path: list[str] = strawberry.field(
+        description="The argument and the fields inside it that are at fault; empty if none is."
+    )
+
+
+T = TypeVar("T", bound=UserError)
+
+_types: dict[type[Refusal], type[UserError]] = {}
+ERRORS: list[type[UserError]] = []
 """The types to tell the schema of: no field names them."""
 
 
-@described
-@strawberry.interface(description="Why a mutation did not do what was asked, and what helps.")
-class UserError:
-    code: str
-    """What kind of error it is, in capitals. Never changes: decide by it."""
-    message: str
-    """What to do about it, in a sentence for people."""
-    path: list[str]
-    """The argument and the fields inside it that the error is about; empty if about none."""
+def telling(refusal: type[Refusal]) -> Callable[[type[T]], type[T]]:
+    """Declare the type that shows ``refusal``: its fields are read off the refusal."""
 
-    @classmethod
-    def resolve_type(
-        cls, refusal: Refusal, _info: GraphQLResolveInfo[Any], _type: GraphQLAbstractType
-    ) -> str:
-        return next(_names[each] for each in type(refusal).__mro__ if each in _names)
+    def declare(cls: type[T]) -> type[T]:
+        declared = described(strawberry.type(cls, description=cls.__doc__))
+        _types[refusal] = declared
+        ERRORS.append(declared)
+        return declared
+
+    return declare
 
 
 def told(refusal: Refusal) -> list[UserError]:
     """The ``errors`` of a payload."""
-    return [cast("UserError", refusal)]
-
-
-def telling(refusal: type[Refusal]) -> Callable[[type[T]], type[T]]:
-    """Declare the type that shows ``refusal``, whose docstring is its description."""
-
-    def declare(cls: type[T]) -> type[T]:
-        def is_type_of(shown: object, _info: object) -> bool:
-            return isinstance(shown, Refusal)
-
-        cls.is_type_of = is_type_of  # type: ignore[attr-defined]
-        _names[refusal] = cls.__name__
-        ERRORS.append(cls)
-        return described(strawberry.type(cls, description=cls.__doc__))
-
-    return declare
+    type_ = next(_types[each] for each in type(refusal).__mro__ if each in _types)
+    names = [field.python_name for field in get_object_definition(type_, strict=True).fields]
+    return [type_(**{name: getattr(refusal, name) for name in names})]
 
 
 @telling(Refusal)
