@@ -57,9 +57,11 @@ class Passwords:
         self._room = threads + line
 
     async def hash(self, password: str) -> str:
-        """What is stored of a password. Raises InvalidInput or TooBusy."""
-        check_password(password)
-        return await self._compute(lambda: self._argon2.hash(_opaque(password) or b""))
+        """What is stored of a password that was checked. Raises TooBusy."""
+        known = _opaque(password)
+        if known is None:
+            raise ValueError("the password was not checked")
+        return await self._compute(lambda: self._argon2.hash(known))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether ``password`` is the one whose hash is ``stored``. Raises TooBusy.
