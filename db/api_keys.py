@@ -13,8 +13,11 @@ from db.relation import Many, One
 
 class ApiKeyStatus(StrEnum):
     ACTIVE = "active"
+    """It is good."""
     INACTIVE = "inactive"
+    """It was switched off for a while."""
     REVOKED = "revoked"
+    """It was taken back for good."""
 
 
 class ApiKeyRow(msgspec.Struct, frozen=True):
@@ -33,9 +36,13 @@ class ApiKeyRow(msgspec.Struct, frozen=True):
 
 class ApiKeyOrder(Order):
     NEWEST = "created_at DESC"
+    """Made last first."""
     NAME = "name ASC"
+    """By name."""
     RECENTLY_USED = "last_used_at DESC"
+    """Used last first."""
     EXPIRING = "expires_at ASC"
+    """Expiring first first."""
 
 
 CONDITIONS: Conditions = {

@@ -28,7 +28,9 @@ class AuditLogRow(msgspec.Struct, frozen=True):
 
 class AuditLogOrder(Order):
     NEWEST = "id DESC"
+    """Done last first."""
     OLDEST = "id ASC"
+    """Done first first."""
 
 
 CONDITIONS: Conditions = {

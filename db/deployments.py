@@ -14,15 +14,22 @@ from db.relation import Many, One
 
 class DeploymentStatus(StrEnum):
     DEPLOYING = "deploying"
+    """Waiting for a runtime to report it up."""
     DEPLOYED = "deployed"
+    """Up."""
     FAILED = "failed"
+    """Did not come up."""
     STOPPED = "stopped"
+    """Taken down."""
 
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
+    """For its authors."""
     STAGING = "staging"
+    """For a last look."""
     PRODUCTION = "production"
+    """For its users."""
 
 
 class DeploymentRow(msgspec.Struct, frozen=True):
@@ -46,9 +53,13 @@ class DeploymentRow(msgspec.Struct, frozen=True):
 
 class DeploymentOrder(Order):
     NEWEST = "created_at DESC"
+    """Made last first."""
     OLDEST = "created_at ASC"
+    """Made first first."""
     RECENTLY_DEPLOYED = "deployed_at DESC"
+    """Up last first."""
     ENVIRONMENT = "environment ASC, created_at DESC"
+    """By environment, and in each made last first."""
 
 
 CONDITIONS: Conditions = {

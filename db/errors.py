@@ -18,20 +18,24 @@ class BadValue(Exception):
     """A value does not fit its type: a number out of range, a text with a NUL character."""
 
 
-class Broken(Exception):
-    """A rule of the database was broken: ``rule`` is the name of the constraint."""
+class RuleBroken(Exception):
+    """A rule of the database forbids this; ``rule`` is the name of its constraint."""
 
     def __init__(self, rule: str) -> None:
         super().__init__(rule)
         self.rule = rule
 
 
-class NotAllowed(Exception):
-    """A policy or a grant forbids this to the viewer, or the row is not visible to it."""
+class NotThere(RuleBroken):
+    """There is no such row, or none that the viewer may see."""
 
 
-class NotNow(Exception):
-    """The row's state forbids this: it is already closed, or somebody else changed it first."""
+class NotAllowed(RuleBroken):
+    """The viewer may see the row, but not do this."""
+
+
+class NotNow(RuleBroken):
+    """The row's state forbids this: it has ended, or somebody else changed it first."""
 
 
 @contextmanager
@@ -40,11 +44,13 @@ def refusal_of() -> Generator[None]:
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as error:
-        raise Broken(error.constraint_name or error.column_name or "constraint") from error
+        raise RuleBroken(_rule(error)) from error
+    except asyncpg.NoDataFoundError as error:
+        raise NotThere(_rule(error)) from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise NotAllowed(error.message) from error
+        raise NotAllowed(_rule(error)) from error
     except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.SerializationError) as error:
-        raise NotNow(error.message) from error
+        raise NotNow(_rule(error)) from error
     except asyncpg.DataError as error:
         raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:
@@ -60,3 +66,7 @@ def refusal_of() -> Generator[None]:
         TimeoutError,
     ) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
+
+
+def _rule(error: asyncpg.PostgresError) -> str:
+    return error.constraint_name or error.column_name or error.message or ""

@@ -14,10 +14,15 @@ from db.relation import Many, One
 
 class ExecutionStatus(StrEnum):
     RUNNING = "running"
+    """It goes on."""
     SUCCESS = "success"
+    """It ended well."""
     FAILED = "failed"
+    """It ended in an error."""
     CANCELLED = "cancelled"
+    """Somebody stopped it."""
     TIMEOUT = "timeout"
+    """It was given up: nothing was heard of it for too long."""
 
 
 class ExecutionRow(msgspec.Struct, frozen=True):
@@ -40,10 +45,15 @@ class ExecutionRow(msgspec.Struct, frozen=True):
 
 class ExecutionOrder(Order):
     NEWEST = "id DESC"
+    """Started last first."""
     OLDEST = "id ASC"
+    """Started first first."""
     SLOWEST = "duration_ms DESC"
+    """The longest first."""
     FASTEST = "duration_ms ASC"
+    """The shortest first."""
     STATUS = "status ASC, id DESC"
+    """By status, and in each started last first."""
 
 
 # A time is turned into an id, so that a time window reads only the partitions and the part of an

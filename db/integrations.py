@@ -14,8 +14,11 @@ from db.relation import Many, One
 
 class IntegrationStatus(StrEnum):
     ACTIVE = "active"
+    """It works, as far as is known."""
     INACTIVE = "inactive"
+    """It was switched off."""
     ERROR = "error"
+    """Its last test failed."""
 
 
 class IntegrationRow(msgspec.Struct, frozen=True):
@@ -35,8 +38,11 @@ class IntegrationRow(msgspec.Struct, frozen=True):
 
 class IntegrationOrder(Order):
     SERVICE = "service_name ASC, account_name ASC"
+    """By service, and in each by account."""
     NEWEST = "created_at DESC"
+    """Made last first."""
     RECENTLY_TESTED = "last_tested_at DESC"
+    """Tested last first."""
 
 
 CONDITIONS: Conditions = {

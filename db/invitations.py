@@ -13,8 +13,11 @@ from db.relation import Many, One
 
 class InvitedRole(StrEnum):
     ADMIN = "admin"
+    """To be an admin."""
     EDITOR = "editor"
+    """To be an editor."""
     VIEWER = "viewer"
+    """To be a viewer."""
 
 
 class InvitationRow(msgspec.Struct, frozen=True):
@@ -31,8 +34,11 @@ class InvitationRow(msgspec.Struct, frozen=True):
 
 class InvitationOrder(Order):
     NEWEST = "created_at DESC"
+    """Made last first."""
     OLDEST = "created_at ASC"
+    """Made first first."""
     EMAIL = "email ASC"
+    """By address."""
 
 
 CONDITIONS: Conditions = {

@@ -14,9 +14,13 @@ from db.relation import Many, One
 
 class LogLevel(StrEnum):
     DEBUG = "debug"
+    """For those who look for a fault."""
     INFO = "info"
+    """What happens."""
     WARN = "warn"
+    """What may be wrong."""
     ERROR = "error"
+    """What went wrong."""
 
 
 class LogRow(msgspec.Struct, frozen=True):
@@ -32,7 +36,9 @@ class LogRow(msgspec.Struct, frozen=True):
 
 class LogOrder(Order):
     OLDEST = "seq ASC"
+    """In the order of writing."""
     NEWEST = "seq DESC"
+    """Written last first."""
 
 
 CONDITIONS: Conditions = {

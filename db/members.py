@@ -14,9 +14,13 @@ from db.relation import Computed, Many, One
 
 class Role(StrEnum):
     OWNER = "owner"
+    """Everything, and the workspace itself."""
     ADMIN = "admin"
+    """Members, integrations, API keys and the audit log."""
     EDITOR = "editor"
+    """Workflows, deployments and executions."""
     VIEWER = "viewer"
+    """Reading."""
 
 
 class MemberRow(msgspec.Struct, frozen=True):
@@ -34,8 +38,11 @@ class MemberRow(msgspec.Struct, frozen=True):
 
 class MemberOrder(Order):
     OLDEST = "joined_at ASC"
+    """Joined first first."""
     NEWEST = "joined_at DESC"
+    """Joined last first."""
     ROLE = "role ASC, joined_at ASC"
+    """By the name of the role, and in each joined first first."""
 
 
 CONDITIONS: Conditions = {

@@ -214,43 +214,47 @@ class Database:
                 await connection.fetchval("SELECT 1")
 
 
+SERVER_SETTINGS = {
+    "application_name": "graphql-api",
+    "timezone": "UTC",
+    "jit": "off",
+    "search_path": "public",
+    "idle_in_transaction_session_timeout": "15000",
+}
+
+
 @asynccontextmanager
 async def connect(
-    url: str, secrets: Secrets, *, size: int = 10, statement_timeout: float = 10.0
+    url: str,
+    secrets: Secrets,
+    *,
+    size: int = 10,
+    sign_in_size: int = 2,
+    statement_timeout: float = 8.0,
+    statement_cache: int = 1000,
 ) -> AsyncGenerator[Database]:
     """Open the pools of one process. ``url`` names server and database; its user is not used.
 
-    ``size`` is the number of connections that read and write; sign-in has two more.
-    ``statement_timeout`` is in seconds.
+    ``size`` connections read and write, ``sign_in_size`` sign in. ``statement_timeout`` is in
+    seconds; ``statement_cache`` must be 0 behind PgBouncer in transaction mode.
     """
-    async with (
-        _pool(url, secrets, "mcp_api", size, statement_timeout) as api,
-        _pool(url, secrets, "mcp_auth", 2, statement_timeout) as auth,
-    ):
+
+    def pool(login: str, size: int) -> "Pool[Record]":
+        return asyncpg.create_pool(
+            as_login(url, login, secrets),
+            min_size=min(2, size),
+            max_size=size,
+            max_inactive_connection_lifetime=0,
+            statement_cache_size=statement_cache,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            reset=_keep,
+            server_settings=SERVER_SETTINGS
+            | {"statement_timeout": str(round(statement_timeout * 1000))},
+        )
+
+    async with pool("mcp_api", size) as api, pool("mcp_auth", sign_in_size) as auth:
         yield Database(api, auth, Seal(secrets))
-
-
-def _pool(
-    url: str, secrets: Secrets, login: str, size: int, statement_timeout: float
-) -> "Pool[Record]":
-    return asyncpg.create_pool(
-        as_login(url, login, secrets),
-        min_size=min(2, size),
-        max_size=size,
-        max_inactive_connection_lifetime=0,
-        statement_cache_size=1000,
-        max_cached_statement_lifetime=0,
-        max_cacheable_statement_size=0,
-        reset=_keep,
-        server_settings={
-            "application_name": "graphql-api",
-            "timezone": "UTC",
-            "jit": "off",
-            "search_path": "public",
-            "statement_timeout": str(int(statement_timeout * 1000)),
-            "idle_in_transaction_session_timeout": "15000",
-        },
-    )
 
 
 async def _keep(connection: "Connection[Record]") -> None:

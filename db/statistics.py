@@ -20,8 +20,11 @@ class StatisticsRow(msgspec.Struct, frozen=True):
 
 class TimeBucket(StrEnum):
     HOUR = "hour"
+    """An hour."""
     DAY = "day"
+    """A day."""
     MONTH = "month"
+    """A month."""
 
 
 class BucketRow(msgspec.Struct, frozen=True):

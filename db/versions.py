@@ -23,7 +23,9 @@ class VersionRow(msgspec.Struct, frozen=True):
 
 class VersionOrder(Order):
     NEWEST = "version DESC"
+    """The highest number first."""
     OLDEST = "version ASC"
+    """The lowest number first."""
 
 
 CONDITIONS: Conditions = {

@@ -16,9 +16,13 @@ from db.session import Writing
 
 class WorkflowStatus(StrEnum):
     DRAFT = "draft"
+    """Being drawn; not to be deployed yet."""
     ACTIVE = "active"
+    """In use."""
     INACTIVE = "inactive"
+    """Set aside for a while."""
     ARCHIVED = "archived"
+    """Put away; kept for its history."""
 
 
 class WorkflowRow(msgspec.Struct, frozen=True):
@@ -52,12 +56,19 @@ class WorkflowRow(msgspec.Struct, frozen=True):
 
 class WorkflowOrder(Order):
     NAME = "name ASC"
+    """By name."""
     NEWEST = "created_at DESC"
+    """Made last first."""
     OLDEST = "created_at ASC"
+    """Made first first."""
     RECENTLY_UPDATED = "updated_at DESC"
+    """Changed last first."""
     STATUS = "status ASC, updated_at DESC"
+    """By status, and in each changed last first."""
     RECENTLY_EXECUTED = "last_executed_at DESC"
+    """Executed last first."""
     MOST_EXECUTED = "total_executions DESC, name ASC"
+    """Executed most often first."""
 
 
 CONDITIONS: Conditions = {

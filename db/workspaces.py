@@ -26,9 +26,13 @@ class WorkspaceRow(msgspec.Struct, frozen=True):
 
 class WorkspaceOrder(Order):
     NAME = "name ASC"
+    """By name."""
     NEWEST = "created_at DESC"
+    """Made last first."""
     OLDEST = "created_at ASC"
+    """Made first first."""
     RECENTLY_UPDATED = "updated_at DESC"
+    """Changed last first."""
 
 
 CONDITIONS: Conditions = {

@@ -7,13 +7,15 @@ schema is made (``checked``), before a server starts.
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
+from enum import Enum
+from typing import Annotated, Any, TypeVar, cast, dataclass_transform, get_type_hints
 from uuid import UUID
 
 import msgspec
 import strawberry
 from graphql import GraphQLField, GraphQLObjectType
 from strawberry.types import get_object_definition
+from strawberry.types.enum import StrawberryEnumDefinition
 
 from db.filters import Conditions
 from db.pages import Order
@@ -78,6 +80,12 @@ def related(relation: One[Any], *, given: Given | None = None, **bound: str) -> 
     return _field(_taking(resolve, _parameters(given)), way)
 
 
+def read_id(type_name: str, id: str) -> UUID | None:
+    """The database id that ``id`` names, a global id of this type or a database id."""
+    found = identified(LookedUp({type_name: nodes[type_name]}), id)
+    return cast("UUID", found[1][0]) if found else None
+
+
 def listed(relation: Many[Any], *, given: Given | None = None, **bound: str) -> Any:
     """All rows that ``relation`` finds, in the order of its tie."""
     way = Listed(relation, _columns(relation, bound), given)
@@ -104,17 +112,17 @@ def connected(
 def _page_arguments(filtered: type, ordered: Order, first: int) -> list[inspect.Parameter]:
     size = f"at most {LARGEST_PAGE}"
     return [
-        _argument("filter", filtered | None, None, "Only rows that pass."),
+        _argument("filter", filtered | None, strawberry.UNSET, "Only rows that pass."),
         _argument("order_by", type(ordered), ordered, "The order; nulls come last."),
         _argument(
             "first",
             int | None,
-            None,
+            strawberry.UNSET,
             f"How many from the start, {size}; {first} where neither `first` nor `last` is given.",
         ),
-        _argument("after", str | None, None, "With `first`: start behind this cursor."),
-        _argument("last", int | None, None, f"How many from the end, {size}."),
-        _argument("before", str | None, None, "With `last`: end before this cursor."),
+        _argument("after", str | None, strawberry.UNSET, "With `first`: start behind this cursor."),
+        _argument("last", int | None, strawberry.UNSET, f"How many from the end, {size}."),
+        _argument("before", str | None, strawberry.UNSET, "With `last`: end before this cursor."),
     ]
 
 
@@ -230,6 +238,15 @@ def filtering(conditions: Conditions, **related: Relation[Any]) -> Callable[[typ
         return described(strawberry.input(cls, description=cls.__doc__))
 
     return declare
+
+
+def enum(cls: type[Enum], description: str) -> None:
+    """Declare an enum whose members have docstrings under them as their descriptions."""
+    strawberry.enum(cls, description=description)
+    notes = docstrings(cls)
+    definition: StrawberryEnumDefinition = cls.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = notes.get(value.name)
 
 
 def described(cls: type[T]) -> type[T]:

@@ -1,7 +1,9 @@
 """Answer a GraphQL request: by its plan where it has one, else by the loaders."""
 
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any, Literal
 
 import strawberry
@@ -16,6 +18,7 @@ from graphql import (
     VariableNode,
     Visitor,
     execute,  # pyright: ignore[reportUnknownVariableType]
+    subscribe,  # pyright: ignore[reportUnknownVariableType]
     visit,
 )
 from graphql.execution.values import VariableValues, get_variable_values
@@ -26,7 +29,7 @@ from db.relation import InvalidArgument
 from graphql_api.cost import Cost, cost_of
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
 from graphql_api.masking import shown
-from graphql_api.messages import Answer, Body, encode, refused
+from graphql_api.messages import Answer, Body, RequestFault, encode, refused
 from graphql_api.plan import Compiler, Declined, Request
 from resolvers.context import Asker, Context, Resources
 
@@ -35,14 +38,6 @@ MOST_CHARACTERS = 5_000_000
 MOST_PLANS_A_DOCUMENT = 8
 
 Path = Literal["compiled", "loaders"]
-
-
-class RequestFault(Exception):
-    """The request cannot be executed."""
-
-    def __init__(self, *errors: GraphQLError) -> None:
-        super().__init__(*errors)
-        self.errors = errors
 
 
 @dataclass
@@ -92,6 +87,28 @@ class Executor:
         return await self._planned(document, variables, asker) or await self._loaded(
             document, body, asker
         )
+
+    async def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
+        """The responses of a subscription, each encoded. Raises RequestFault."""
+        document = self._document(body)
+        self._variables(document, body)
+        context = Context(self._resources, asker)
+        try:
+            source = subscribe(
+                self._core,
+                document.document,
+                context_value=context,
+                variable_values=body.variables,
+                operation_name=body.operation_name,
+            )
+            source = await source if isawaitable(source) else source
+            if isinstance(source, ExecutionResult):
+                yield encode(response(source))
+                return
+            async for result in source:
+                yield encode(response(result))
+        finally:
+            await context.end()
 
     def operation_type(self, body: Body) -> str | None:
         """``query``, ``mutation`` or ``subscription``; None where it cannot be told."""

@@ -5,10 +5,11 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from db.errors import BadValue, NotAllowed, TookTooLong
+from db.errors import BadValue, RuleBroken, TookTooLong
 from db.relation import InvalidArgument
 from graphql_api.messages import REQUEST_ID
 from resolvers.errors import Refusal
+from resolvers.rules import refusal_for
 
 MASKED = "Something went wrong here. Tell us the request id, and we find it."
 
@@ -28,8 +29,9 @@ def shown(error: GraphQLError) -> dict[str, Any]:
             message, extensions = str(cause), {"code": "INVALID_INPUT"}
         case BadValue():
             message, extensions = "A value is out of range.", {"code": "INVALID_INPUT"}
-        case NotAllowed():
-            message, extensions = "You may not do this.", {"code": "FORBIDDEN"}
+        case RuleBroken() as cause:
+            refusal = refusal_for(cause)
+            message, extensions = refusal.message, {"code": refusal.code}
         case TookTooLong():
             message, extensions = "This takes too long. Ask for less.", {"code": "TIMEOUT"}
         case cause:

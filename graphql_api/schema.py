@@ -21,6 +21,7 @@ from graphql_api.types.accounts import AccountMutations
 from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
+from graphql_api.types.imports import ImportMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.workflows import Workflow, WorkflowFilter
@@ -65,7 +66,7 @@ class Query:
 
 
 @strawberry.type(description="Everything that can be done.")
-class Mutation(AccountMutations):
+class Mutation(AccountMutations, ImportMutations):
     pass
 
 

@@ -3,10 +3,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import api_keys, audit, users, workspaces
-from graphql_api.declare import Node, connected, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.audit import AuditLogFilter
 
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(api_keys.ApiKeyStatus, description="Whether an API key is good.")
-strawberry.enum(api_keys.ApiKeyOrder, description="Orders of API keys.")
+enum(api_keys.ApiKeyStatus, "Whether an API key is good.")
+enum(api_keys.ApiKeyOrder, "Orders of API keys.")
 
 
 @filtering(api_keys.CONDITIONS)

@@ -4,18 +4,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import strawberry
-
 from db import api_keys, audit, users, workspaces
 from db.json import Json
-from graphql_api.declare import Node, filtering, over, related
+from graphql_api.declare import Node, enum, filtering, over, related
 
 if TYPE_CHECKING:
     from graphql_api.types.api_keys import ApiKey
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(audit.AuditLogOrder, description="Orders of an audit log.")
+enum(audit.AuditLogOrder, "Orders of an audit log.")
 
 
 @filtering(audit.CONDITIONS)

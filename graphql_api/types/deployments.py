@@ -3,11 +3,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import deployments, executions, users, versions, workflows, workspaces
 from db.json import Json
-from graphql_api.declare import Node, connected, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.executions import ExecutionFilter
 
@@ -18,9 +16,9 @@ if TYPE_CHECKING:
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(deployments.DeploymentStatus, description="How far a deployment is.")
-strawberry.enum(deployments.Environment, description="What a deployment is for.")
-strawberry.enum(deployments.DeploymentOrder, description="Orders of deployments.")
+enum(deployments.DeploymentStatus, "How far a deployment is.")
+enum(deployments.Environment, "What a deployment is for.")
+enum(deployments.DeploymentOrder, "Orders of deployments.")
 
 
 @filtering(deployments.CONDITIONS, executions=executions.BY_DEPLOYMENT)

@@ -3,11 +3,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import deployments, executions, logs, workflows, workspaces
 from db.json import Json
-from graphql_api.declare import Node, connected, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.logs import LogFilter
 
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(executions.ExecutionStatus, description="How an execution goes or went.")
-strawberry.enum(executions.ExecutionOrder, description="Orders of executions.")
+enum(executions.ExecutionStatus, "How an execution goes or went.")
+enum(executions.ExecutionOrder, "Orders of executions.")
 
 
 @filtering(executions.CONDITIONS, logs=logs.BY_EXECUTION)

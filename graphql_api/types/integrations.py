@@ -3,18 +3,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import integrations, users, workspaces
 from db.json import Json
-from graphql_api.declare import Node, filtering, over, related
+from graphql_api.declare import Node, enum, filtering, over, related
 
 if TYPE_CHECKING:
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(integrations.IntegrationStatus, description="Whether an integration works.")
-strawberry.enum(integrations.IntegrationOrder, description="Orders of integrations.")
+enum(integrations.IntegrationStatus, "Whether an integration works.")
+enum(integrations.IntegrationOrder, "Orders of integrations.")
 
 
 @filtering(integrations.CONDITIONS)

@@ -3,17 +3,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import invitations, users, workspaces
-from graphql_api.declare import Node, filtering, over, related
+from graphql_api.declare import Node, enum, filtering, over, related
 
 if TYPE_CHECKING:
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(invitations.InvitedRole, description="What an invitation may offer.")
-strawberry.enum(invitations.InvitationOrder, description="Orders of invitations.")
+enum(invitations.InvitedRole, "What an invitation may offer.")
+enum(invitations.InvitationOrder, "Orders of invitations.")
 
 
 @filtering(invitations.CONDITIONS)

@@ -3,18 +3,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import executions, logs
 from db.json import Json
-from graphql_api.declare import Node, filtering, over, related
+from graphql_api.declare import Node, enum, filtering, over, related
 from graphql_api.types.scalars import BigInt
 
 if TYPE_CHECKING:
     from graphql_api.types.executions import Execution
 
-strawberry.enum(logs.LogLevel, description="How much a line matters.")
-strawberry.enum(logs.LogOrder, description="Orders of an execution's lines.")
+enum(logs.LogLevel, "How much a line matters.")
+enum(logs.LogOrder, "Orders of an execution's lines.")
 
 
 @filtering(logs.CONDITIONS)

@@ -3,17 +3,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import members, users, workspaces
-from graphql_api.declare import Node, filtering, over, related
+from graphql_api.declare import Node, enum, filtering, over, related
 
 if TYPE_CHECKING:
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(members.Role, description="What a member may do: each role may all of the next.")
-strawberry.enum(members.MemberOrder, description="Orders of members.")
+enum(members.Role, "What a member may do: each role may all of the next.")
+enum(members.MemberOrder, "Orders of members.")
 
 
 @filtering(members.CONDITIONS)

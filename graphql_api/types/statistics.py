@@ -8,7 +8,7 @@ import strawberry
 
 from db import statistics
 from db.relation import InvalidArgument
-from graphql_api.declare import over
+from graphql_api.declare import enum, over
 from graphql_api.types.scalars import BigInt
 
 MOST_BUCKETS = 1000
@@ -18,7 +18,7 @@ LENGTHS = {
     statistics.TimeBucket.MONTH: timedelta(days=28),
 }
 
-strawberry.enum(statistics.TimeBucket, description="How long a stretch of time is, in UTC.")
+enum(statistics.TimeBucket, "How long a stretch of time is, in UTC.")
 
 
 def buckets(

@@ -3,11 +3,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import deployments, users, versions, workflows
 from db.json import Json
-from graphql_api.declare import Node, connected, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.deployments import DeploymentFilter
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from graphql_api.types.users import User
     from graphql_api.types.workflows import Workflow
 
-strawberry.enum(versions.VersionOrder, description="Orders of a workflow's versions.")
+enum(versions.VersionOrder, "Orders of a workflow's versions.")
 
 
 @filtering(versions.CONDITIONS)

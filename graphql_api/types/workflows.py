@@ -3,11 +3,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import strawberry
-
 from db import deployments, executions, statistics, users, versions, workflows, workspaces
 from db.json import Json
-from graphql_api.declare import Node, connected, filtering, listed, over, related
+from graphql_api.declare import Node, connected, enum, filtering, listed, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.deployments import DeploymentFilter
 from graphql_api.types.executions import ExecutionFilter
@@ -23,8 +21,8 @@ if TYPE_CHECKING:
     from graphql_api.types.versions import WorkflowVersion
     from graphql_api.types.workspaces import Workspace
 
-strawberry.enum(workflows.WorkflowStatus, description="Where a workflow is in its life.")
-strawberry.enum(workflows.WorkflowOrder, description="Orders of workflows.")
+enum(workflows.WorkflowStatus, "Where a workflow is in its life.")
+enum(workflows.WorkflowOrder, "Orders of workflows.")
 
 
 @filtering(

@@ -19,7 +19,7 @@ from db import (
     workspaces,
 )
 from db.json import Json
-from graphql_api.declare import Node, connected, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.api_keys import ApiKeyFilter
 from graphql_api.types.audit import AuditLogFilter
@@ -48,7 +48,7 @@ def by_slug(
     return {"slug": slug}
 
 
-strawberry.enum(workspaces.WorkspaceOrder, description="Orders of workspaces.")
+enum(workspaces.WorkspaceOrder, "Orders of workspaces.")
 
 
 @filtering(workspaces.CONDITIONS, members=members.BY_WORKSPACE, workflows=workflows.BY_WORKSPACE)

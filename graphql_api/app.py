@@ -1,0 +1,125 @@
+"""The composition root: what one process shares, and the routes that it answers."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from db.secrets import Secrets
+from db.session import Client, connect
+from graphql_api import graphiql, health, http, websocket
+from graphql_api.access import AccessLog
+from graphql_api.auth import asker_of
+from graphql_api.execute import Executor
+from graphql_api.limits import Limits
+from graphql_api.messages import Service
+from graphql_api.schema import schema
+from graphql_api.settings import Settings
+from resolvers.context import Asker, Resources
+from resolvers.passwords import Passwords
+from resolvers.tokens import Tokens
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application of one process. Its database is migrated; opening it is the lifespan's."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        async with resources(settings) as app.state.resources:
+            app.state.service = service(settings, app.state.resources)
+            yield
+
+    return Starlette(
+        routes=routes(settings),
+        middleware=[Middleware(AccessLog), *http.cors(settings.allowed_origins, http.Rules())],
+        lifespan=lifespan,
+    )
+
+
+def routes(settings: Settings) -> list[BaseRoute]:
+    over_http = http.OverHttp(
+        _service,
+        http.Rules(most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds),
+    )
+    over_websocket = websocket.OverWebSocket(
+        _service,
+        websocket.Rules(
+            init_seconds=settings.connection_init_timeout_seconds,
+            most_operations=settings.max_subscriptions,
+            most_bytes=settings.max_body_bytes,
+            seconds=settings.request_timeout_seconds,
+        ),
+    )
+    found: list[BaseRoute] = [
+        Route("/graphql", over_http),
+        WebSocketRoute("/graphql", over_websocket),
+        *health.routes(),
+    ]
+    if settings.graphiql:
+        found += [Route("/", _to_graphiql), *graphiql.routes(demo=_demo(settings))]
+    return found
+
+
+@asynccontextmanager
+async def resources(settings: Settings) -> AsyncGenerator[Resources]:
+    """What all requests of a process share."""
+    if settings.database_url is None or settings.secret_key is None:
+        raise ValueError("a process that answers needs DATABASE_URL and SECRET_KEY")
+    previous = settings.secret_key_previous
+    secrets = Secrets(
+        settings.secret_key.get_secret_value(), previous.get_secret_value() if previous else None
+    )
+    passwords = Passwords(threads=settings.password_threads)
+    try:
+        async with connect(
+            settings.database_url.get_secret_value(),
+            secrets,
+            size=settings.pool_size,
+            sign_in_size=settings.sign_in_pool_size,
+            statement_timeout=settings.statement_timeout_seconds,
+            statement_cache=settings.statement_cache_size,
+        ) as database:
+            yield Resources(database, passwords, Tokens(secrets, settings.access_token_minutes))
+    finally:
+        passwords.close()
+
+
+def service(settings: Settings, resources: Resources) -> Service:
+    """Who answers, and who says who asks."""
+
+    async def identify(authorization: str | None, client: Client) -> Asker:
+        return await asker_of(authorization, client, resources)
+
+    executor = Executor(
+        schema,
+        resources,
+        Limits(
+            tokens=settings.max_tokens,
+            depth=settings.max_depth,
+            aliases=settings.max_aliases,
+            directives=settings.max_directives,
+            page_size=settings.max_page_size,
+            cost=settings.max_cost,
+        ),
+        introspection=settings.introspection,
+        suggestions=settings.field_suggestions,
+    )
+    return Service(executor, identify)
+
+
+def _service(connection: HTTPConnection) -> Service:
+    return connection.app.state.service
+
+
+async def _to_graphiql(_: Request) -> RedirectResponse:
+    return RedirectResponse("/graphiql")
+
+
+def _demo(settings: Settings) -> graphiql.DemoSignIn | None:
+    if settings.demo_email is None or settings.demo_password is None:
+        return None
+    return graphiql.DemoSignIn(settings.demo_email, settings.demo_password.get_secret_value())

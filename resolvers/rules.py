@@ -1,0 +1,49 @@
+"""The database's rules in words: which refusal a broken rule is, and what to do about it."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+from db.errors import BadValue, NotAllowed, NotNow, NotThere, RuleBroken
+from resolvers.errors import Conflict, Forbidden, InvalidInput, NotFound, Refusal
+
+SAID = {
+    "workspaces_visible": "There is no such workspace, or you may not see it.",
+    "workflows_visible": "There is no such workflow, or you may not see it.",
+    "executions_visible": "There is no such execution, or you may not see it.",
+    "workflows_write": (
+        "You may read this workspace but not change its workflows; that takes the role of an"
+        " editor, or the scope workflows:write."
+    ),
+    "execution_logs_write": (
+        "You may read this execution but not write to its log; that takes the role of an editor,"
+        " or the scope logs:write."
+    ),
+    "workflows_version_current": "Somebody else saved the workflow first; read it again.",
+    "executions_final": "The execution has ended; how it ended is final.",
+    "execution_streams_open": "The execution has ended; its log takes no more lines.",
+}
+
+KINDS: dict[type[RuleBroken], tuple[type[Refusal], str]] = {
+    NotThere: (NotFound, "There is no such thing, or you may not see it."),
+    NotAllowed: (Forbidden, "You may not do this."),
+    NotNow: (Conflict, "This cannot be done now; read it again."),
+    RuleBroken: (InvalidInput, "A value is not allowed here."),
+}
+
+
+def refusal_for(broken: RuleBroken, path: Sequence[str] = ()) -> Refusal:
+    refusal, said = KINDS[type(broken)]
+    return refusal(SAID.get(broken.rule, said), path)
+
+
+@contextmanager
+def obeying(path: Sequence[str] = ()) -> Generator[None]:
+    """Raises the refusal for a rule that the block breaks; ``path`` is the input it is about."""
+    try:
+        yield
+    except RuleBroken as broken:
+        raise refusal_for(broken, path) from broken
+    except BadValue as bad:
+        raise InvalidInput(
+            "A value is out of range or holds a character that cannot be kept.", path
+        ) from bad
