@@ -73,6 +73,7 @@ class _Import:
         self._workflow, self._at, self._around = source
         self._name = name
         self._findings = Findings()
+        self._numbers: dict[str, count[int]] = {}
 
     def result(self) -> Imported:
         steps = self._steps()
@@ -132,7 +133,8 @@ class _Import:
             stem = re.split(r"[./]", str(node["type"]))[-1].strip() or "node"
             why = f"It has no name of 1 to {MOST_NAME} characters"
         stem = stem[: MOST_NAME - len(str(MOST_NODES))]
-        new = next(new for i in count() if (new := f"{stem}{i or ''}") not in taken)
+        numbers = self._numbers.setdefault(stem, count())
+        new = next(new for i in numbers if (new := f"{stem}{i or ''}") not in taken)
         taken.add(new)
         self._findings.warning("NAME_CHANGED", f"{why}; it is called {quoted(new)} here.", at)
         return new
