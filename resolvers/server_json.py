@@ -182,7 +182,7 @@ def _package(config: _Object, number: int, at: Path, findings: Findings) -> Node
     if not _is_text(config.get("version")):
         message = f"The package {quoted(str(identifier))} has no version; the newest would run."
         findings.warning("NO_VERSION", message, at)
-    return Node(f"package-{number}", f"mcp.package.{registry}", str(identifier), config)
+    return _way(f"package-{number}", f"mcp.package.{registry}", str(identifier), config)
 
 
 def _remote(config: _Object, number: int, at: Path, findings: Findings) -> Node:
@@ -196,7 +196,12 @@ def _remote(config: _Object, number: int, at: Path, findings: Findings) -> Node:
         message = f"The remote {quoted(str(url))} does not say how it is spoken to."
         findings.warning("UNKNOWN_TRANSPORT", message, at)
         transport = "unknown"
-    return Node(f"remote-{number}", f"mcp.remote.{transport}", str(url)[:MOST_NAME], config)
+    return _way(f"remote-{number}", f"mcp.remote.{transport}", str(url), config)
+
+
+def _way(id: str, type: str, name: str, config: _Object) -> Node:
+    """A node whose type and name are as long as they may be; the config has them whole."""
+    return Node(id, type[:MOST_NAME].strip(), name[:MOST_NAME].strip(), config)
 
 
 def _host(url: str) -> str | None:
