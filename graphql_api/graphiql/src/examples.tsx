@@ -4,9 +4,11 @@ import { useEffect, useState } from 'react';
 
 import filterAndPage from './examples/FilterAndPage.graphql?raw';
 import importWorkflow from './examples/ImportWorkflow.graphql?raw';
-import importWorkflowVariables from './examples/ImportWorkflow.json?raw';
 import nestedGraph from './examples/NestedGraph.graphql?raw';
 import workflowStatistics from './examples/WorkflowStatistics.graphql?raw';
+
+/** Stands in the variables of examples where a workspace of the reader's goes. */
+export const SOME_WORKSPACE = 'the id of a workspace';
 
 type Example = { name: string; title: string; teaches: string; query: string; variables?: string };
 
@@ -22,19 +24,21 @@ export const EXAMPLES: Example[] = [
     title: 'One workflow, measured',
     teaches: 'How often it ran, how often it succeeded and how long it took.',
     query: workflowStatistics,
+    variables: JSON.stringify({ since: aWeekAgo() }, null, 2),
   },
   {
     name: 'FilterAndPage',
     title: 'Filter and page',
     teaches: 'Only failed runs, newest first, and how to ask for the next page.',
     query: filterAndPage,
+    variables: JSON.stringify({ after: null }, null, 2),
   },
   {
     name: 'ImportWorkflow',
     title: 'Import a workflow',
     teaches: 'A mutation that takes an n8n export and reports what did not map.',
     query: importWorkflow,
-    variables: importWorkflowVariables,
+    variables: JSON.stringify({ workspaceId: SOME_WORKSPACE }, null, 2),
   },
 ];
 
@@ -50,6 +54,12 @@ export const EXAMPLES_PLUGIN: GraphiQLPlugin = {
   ),
   content: Examples,
 };
+
+function aWeekAgo(): string {
+  const day = new Date();
+  day.setUTCDate(day.getUTCDate() - 7);
+  return `${day.toISOString().slice(0, 10)}T00:00:00Z`;
+}
 
 function Examples() {
   const open = useOpenExample();

@@ -12,14 +12,20 @@ export function Header({ session, standing, demo }: Props) {
   const { signedIn } = standing;
   const [open, setOpen] = useState(!signedIn);
   const button = useRef<HTMLButtonElement>(null);
+  const panel = useRef<HTMLElement>(null);
 
-  useEffect(() => setOpen(!signedIn), [signedIn === null]);
+  /** Whoever was in the panel with the keyboard goes on at the button. */
+  const close = () => {
+    if (!open) return;
+    const at = document.activeElement;
+    if (at === document.body || panel.current?.contains(at)) button.current?.focus();
+    setOpen(false);
+  };
+  useEffect(() => (signedIn ? close() : setOpen(true)), [signedIn === null]);
   useEffect(() => {
     if (!open) return;
     const closeOnEscape = (event: KeyboardEvent) => {
-      if (event.key !== 'Escape') return;
-      setOpen(false);
-      button.current?.focus();
+      if (event.key === 'Escape') close();
     };
     addEventListener('keydown', closeOnEscape);
     return () => removeEventListener('keydown', closeOnEscape);
@@ -51,7 +57,7 @@ export function Header({ session, standing, demo }: Props) {
           'Sign in'
         )}
       </button>
-      <section id="account-panel" className="panel" hidden={!open} aria-label="Account">
+      <section ref={panel} id="account-panel" className="panel" hidden={!open} aria-label="Account">
         {signedIn ? (
           <>
             <p className="panel-lead">
@@ -68,7 +74,7 @@ export function Header({ session, standing, demo }: Props) {
             </button>
           </>
         ) : (
-          <SignIn session={session} notice={standing.notice} demo={demo} onClose={() => setOpen(false)} />
+          <SignIn session={session} notice={standing.notice} demo={demo} onClose={close} />
         )}
       </section>
     </header>

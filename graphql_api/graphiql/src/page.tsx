@@ -6,7 +6,7 @@ import { GraphiQLProvider, useGraphiQL } from '@graphiql/react';
 import { GraphiQL, GraphiQLInterface } from 'graphiql';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
-import { EXAMPLES, EXAMPLES_PLUGIN } from './examples';
+import { EXAMPLES, EXAMPLES_PLUGIN, SOME_WORKSPACE } from './examples';
 import { fetcherFor } from './fetcher';
 import { Header } from './header';
 import { Session } from './session';
@@ -37,6 +37,8 @@ export function Page({ settings }: { settings: Settings }) {
       <HistoryStore>
         <DocExplorerStore>
           <EditorText />
+          <PanelFromTheTop />
+          <WorkspaceFilledIn id={standing.signedIn?.who.workspaceId} />
           <div className="page graphiql-container">
             <Header session={session} standing={standing} demo={settings.demo} />
             <div className="page-graphiql">
@@ -64,5 +66,27 @@ function EditorText() {
       editor?.updateOptions({ fontSize: 13, wordWrap: 'on', wrappingIndent: 'indent' });
     }
   }, editors);
+  return null;
+}
+
+/** GraphiQL shows every plugin in one pane, which would stay scrolled to where the last one was. */
+function PanelFromTheTop() {
+  const plugin = useGraphiQL((state) => state.visiblePlugin);
+  useEffect(() => document.querySelector('.graphiql-plugin')?.scrollTo(0, 0), [plugin]);
+  return null;
+}
+
+/** Puts the id of a workspace of yours where an example needs one. */
+function WorkspaceFilledIn({ id }: { id: string | null | undefined }) {
+  const { variableEditor, activeTabIndex } = useGraphiQL((state) => ({
+    variableEditor: state.variableEditor,
+    activeTabIndex: state.activeTabIndex,
+  }));
+  useEffect(() => {
+    const text = variableEditor?.getValue();
+    if (id && text?.includes(SOME_WORKSPACE)) {
+      variableEditor?.setValue(text.replace(SOME_WORKSPACE, id));
+    }
+  }, [id, variableEditor, activeTabIndex]);
   return null;
 }

@@ -6,7 +6,12 @@
  * them (two tabs that refresh the same token look like theft to the server, which then ends the
  * session), and they are gone with the tab. Never in localStorage, which outlives both.
  */
-export type Person = { name: string; detail: string };
+import refreshSessionOperation from './account/RefreshSession.graphql?raw';
+import signInOperation from './account/SignIn.graphql?raw';
+import signOutOperation from './account/SignOut.graphql?raw';
+import whoHoldsThisKeyOperation from './account/WhoHoldsThisKey.graphql?raw';
+
+export type Person = { name: string; detail: string; workspaceId: string | null };
 
 /** `expiresAt` is a moment of this machine's clock, which may differ from the server's. */
 type Tokens = { accessToken: string; refreshToken: string; expiresAt: number };
@@ -23,31 +28,16 @@ type Granted = {
   expiresAt?: string | null;
   errors: UserError[];
 };
+type Viewer = {
+  user: { name: string; email: string } | null;
+  workspaces: { nodes: { id: string }[] };
+};
+type ApiKey = { name: string; workspace: { id: string; name: string } | null };
 type Answer<T> = { data?: T | null; errors?: { message: string }[] };
 type Answered<T> = { data: T; serverClock: number };
 
 const HANDED_OVER = 'graphiql-page:session:1';
 const REFRESH_BEFORE_MS = 60_000;
-
-const SIGN_IN = `mutation SignIn($email: String!, $password: String!) {
-  signIn(input: { email: $email, password: $password }) {
-    accessToken refreshToken expiresAt
-    viewer { user { name email } }
-    errors { code message }
-  }
-}`;
-const REFRESH = `mutation RefreshSession($refreshToken: String!) {
-  refreshSession(input: { refreshToken: $refreshToken }) {
-    accessToken refreshToken expiresAt
-    errors { code message }
-  }
-}`;
-const SIGN_OUT = `mutation SignOut($refreshToken: String!) {
-  signOut(input: { refreshToken: $refreshToken }) { errors { code } }
-}`;
-const WHO_HOLDS_THIS_KEY = `query WhoHoldsThisKey {
-  viewer { apiKey { name workspace { name } } }
-}`;
 
 /** The server did not do what was asked; the message is fit to be shown. */
 export class Refused extends Error {}
@@ -75,22 +65,27 @@ export class Session {
   };
 
   async signIn(email: string, password: string): Promise<void> {
-    const answer = await this.ask<{
-      signIn: Granted & { viewer: { user: { name: string; email: string } | null } | null };
-    }>(SIGN_IN, { email, password });
-    const { signIn } = answer.data;
-    const tokens = tokensOf(signIn, answer.serverClock);
-    const user = signIn.viewer?.user;
-    this.set({ as: 'user', tokens, who: { name: user?.name ?? email, detail: user?.email ?? email } });
+    const { data, serverClock } = await this.ask<{ signIn: Granted & { viewer: Viewer | null } }>(
+      signInOperation,
+      { email, password },
+    );
+    const tokens = tokensOf(data.signIn, serverClock);
+    const { viewer } = data.signIn;
+    const user = viewer?.user ?? { name: email, email };
+    const workspaceId = viewer?.workspaces.nodes[0]?.id ?? null;
+    this.set({ as: 'user', tokens, who: { name: user.name, detail: user.email, workspaceId } });
   }
 
   async useKey(key: string): Promise<void> {
-    const { data } = await this.ask<{
-      viewer: { apiKey: { name: string; workspace: { name: string } } | null } | null;
-    }>(WHO_HOLDS_THIS_KEY, {}, key);
+    const { data } = await this.ask<{ viewer: { apiKey: ApiKey | null } | null }>(
+      whoHoldsThisKeyOperation,
+      {},
+      key,
+    );
     if (!data.viewer?.apiKey) throw new Refused('This API key is unknown, revoked or has run out.');
     const { name, workspace } = data.viewer.apiKey;
-    this.set({ as: 'key', key, who: { name, detail: `API key of ${workspace.name}` } });
+    const detail = `API key of ${workspace?.name ?? 'a workspace'}`;
+    this.set({ as: 'key', key, who: { name, detail, workspaceId: workspace?.id ?? null } });
   }
 
   /** The page forgets the tokens at once. If the server cannot be told, they run out by themselves. */
@@ -98,8 +93,8 @@ export class Session {
     const { signedIn } = this.standing;
     this.set(null);
     if (signedIn?.as !== 'user') return;
-    const { accessToken, refreshToken } = signedIn.tokens;
-    await orWarn(this.ask(SIGN_OUT, { refreshToken }, accessToken));
+    const { refreshToken } = signedIn.tokens;
+    await orWarn(this.ask(signOutOperation, { refreshToken }));
   }
 
   /** The token to send now, renewed if it is about to run out; null if nobody is signed in. */
@@ -125,9 +120,10 @@ export class Session {
     if (before?.as !== 'user') return;
     try {
       const { refreshToken } = before.tokens;
-      const { data, serverClock } = await this.ask<{ refreshSession: Granted }>(REFRESH, {
-        refreshToken,
-      });
+      const { data, serverClock } = await this.ask<{ refreshSession: Granted }>(
+        refreshSessionOperation,
+        { refreshToken },
+      );
       const tokens = tokensOf(data.refreshSession, serverClock);
       if (this.standing.signedIn === before) this.set({ ...before, tokens });
     } catch (error) {
