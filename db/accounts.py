@@ -46,6 +46,7 @@ FIND_SIGN_IN = """
 SELECT id, password_hash, mfa_enabled, email_verified FROM app.find_sign_in($1)
 """
 REGISTER = "SELECT app.register_user($1, $2, $3)"
+RENEW_HASH = "SELECT app.renew_password_hash($1, $2, $3)"
 CREATE_WORKSPACE = "SELECT app.create_workspace($1, $2)"
 START_SESSION = "SELECT app.start_session($1, $2, $3)"
 REFRESH_SESSION = "SELECT outcome, user_id FROM app.refresh_session($1, $2, $3)"
@@ -64,6 +65,11 @@ async def find_sign_in(database: Database, email: str) -> SignInRow | None:
 async def register(database: Database, email: str, password_hash: str, name: str) -> UUID | None:
     """The new account's id, or None if the address has one already."""
     return await _value(database, REGISTER, email, password_hash, name)
+
+
+async def renew_hash(database: Database, user_id: UUID, old: str, new: str) -> None:
+    """Store another hash of the same password, unless the password was changed meanwhile."""
+    await _row(database, RENEW_HASH, user_id, old, new)
 
 
 async def create_first_workspace(

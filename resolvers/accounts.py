@@ -8,6 +8,7 @@ import asyncio
 import re
 import secrets
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +17,7 @@ from db import accounts
 from db.session import Client
 from resolvers.context import Resources
 from resolvers.errors import InvalidInput, Refusal, Unauthenticated
-from resolvers.passwords import check_password
+from resolvers.passwords import TooBusy, check_password
 from resolvers.tokens import API_KEY, REFRESH_TOKEN, digest, new_refresh_token
 
 SESSION_LIFE = timedelta(days=30)
@@ -115,6 +116,8 @@ async def sign_in(resources: Resources, *, email: str, password: str) -> SignedI
         raise InvalidCredentials("No account has this e-mail address and this password.")
     if account.mfa_enabled:
         raise SecondFactorRequired("This account cannot be signed in to by a password alone.")
+    if stored and resources.passwords.outdated(stored):
+        await _renew_hash(resources, account.id, stored, password)
     token = new_refresh_token()
     await accounts.start_session(resources.database, account.id, digest(token), SESSION_LIFE)
     return _signed_in(resources, account.id, token)
@@ -152,6 +155,12 @@ async def key_of(resources: Resources, api_key: str) -> accounts.KeyRow:
     if not found.allowed:
         raise RateLimited(found.reset_at)
     return found
+
+
+async def _renew_hash(resources: Resources, user_id: UUID, stored: str, password: str) -> None:
+    with suppress(TooBusy):  # the next sign-in does it
+        renewed = await resources.passwords.hash(password)
+        await accounts.renew_hash(resources.database, user_id, stored, renewed)
 
 
 def _signed_in(resources: Resources, user_id: UUID, refresh_token: str) -> SignedIn:

@@ -46,6 +46,14 @@ AS $$
     RETURNING id
 $$;
 
+-- Stores the hash of the same password made with newer parameters, unless the password was changed.
+CREATE FUNCTION app.renew_password_hash(p_user uuid, p_old text, p_new text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE public.users SET password_hash = p_new WHERE id = p_user AND password_hash = p_old
+$$;
+
 -- Answers the family of tokens that begins here.
 CREATE FUNCTION app.start_session(p_user uuid, p_token_hash bytea, p_ttl interval) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
@@ -60,6 +68,17 @@ BEGIN
     RETURN family;
 END $$;
 
+-- One at a time in a family: to end one is to end the token that another is making at this moment, too.
+-- The statement after this one sees it.
+CREATE FUNCTION app.lock_family(p_token_hash bytea) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended(t.family_id::text, 0))
+      FROM public.refresh_tokens t
+     WHERE t.token_hash = p_token_hash
+$$;
+
 -- outcome: ok, unknown, reused (the family is ended), expired (or ended before). No session outlives
 -- its sign-in by more than 90 days.
 CREATE FUNCTION app.refresh_session(p_old bytea, p_new bytea, p_ttl interval)
@@ -71,7 +90,8 @@ AS $$
 DECLARE
     token public.refresh_tokens;
 BEGIN
-    SELECT * INTO token FROM public.refresh_tokens t WHERE t.token_hash = p_old FOR UPDATE;
+    PERFORM app.lock_family(p_old);
+    SELECT * INTO token FROM public.refresh_tokens t WHERE t.token_hash = p_old;
 
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'unknown', NULL::uuid;
@@ -97,6 +117,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM app.lock_family(p_token_hash);
     UPDATE public.refresh_tokens t
        SET revoked_at = now()
      WHERE t.family_id = (SELECT o.family_id FROM public.refresh_tokens o WHERE o.token_hash = p_token_hash)
@@ -157,6 +178,7 @@ GRANT EXECUTE ON FUNCTION app.forget_expired() TO mcp_maintenance;
 GRANT EXECUTE ON FUNCTION
     app.find_sign_in(text),
     app.register_user(text, text, text),
+    app.renew_password_hash(uuid, text, text),
     app.start_session(uuid, bytea, interval),
     app.refresh_session(bytea, bytea, interval),
     app.end_session(bytea),

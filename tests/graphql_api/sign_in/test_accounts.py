@@ -65,6 +65,16 @@ async def workspaces_of(database: Database, user_id: UUID) -> list[tuple[str, st
     return [(row["name"], row["slug"]) for row in rows]
 
 
+async def somebody_waits(superuser: Superuser) -> None:
+    """Returns when a statement of this database waits for the lock of another."""
+    async with asyncio.timeout(5):
+        while not await superuser.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            pass
+
+
 async def test_who_signed_up_signs_in(resources: Resources, email: str) -> None:
     session = await sign_in(resources, email)
     access = resources.tokens.read(session.access_token)
@@ -210,6 +220,18 @@ async def test_an_account_without_a_password_is_signed_in_to_by_none(
             await sign_in(resources, email, password)
 
 
+async def test_a_hash_made_with_other_parameters_is_renewed_at_sign_in(
+    resources: Resources, database: Database, email: str, superuser: Superuser
+) -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await superuser.execute("UPDATE users SET password_hash = $1 WHERE email = $2", weak, email)
+    for _ in range(2):
+        await sign_in(resources, email)
+        row = await sql.find_sign_in(database, email)
+        assert row is not None
+        assert not resources.passwords.outdated(row.password_hash or "")
+
+
 async def test_an_account_with_a_second_factor_is_not_signed_in_to_by_a_password(
     resources: Resources, email: str, superuser: Superuser
 ) -> None:
@@ -267,6 +289,38 @@ async def test_of_eight_refreshes_of_one_token_one_wins_and_the_session_is_ended
     assert sum(isinstance(each, TokenReused) for each in answers) == 7
     with pytest.raises(SessionEnded):
         await accounts.refresh_session(resources, winners[0].refresh_token)
+
+
+async def test_a_replay_ends_the_session_even_while_it_is_refreshed(
+    resources: Resources, database: Database, session: SignedIn, superuser: Superuser
+) -> None:
+    second = await accounts.refresh_session(resources, session.refresh_token)
+    third = new_refresh_token()
+    async with database.signing_in() as honest:
+        await honest.row(
+            sql.REFRESH_SESSION, digest(second.refresh_token), digest(third), timedelta(days=1)
+        )
+        replay = asyncio.ensure_future(accounts.refresh_session(resources, session.refresh_token))
+        await somebody_waits(superuser)
+    with pytest.raises(TokenReused):
+        await replay
+    with pytest.raises(SessionEnded):
+        await accounts.refresh_session(resources, third)
+
+
+async def test_signing_out_ends_the_session_even_while_it_is_refreshed(
+    resources: Resources, database: Database, session: SignedIn, superuser: Superuser
+) -> None:
+    second = new_refresh_token()
+    async with database.signing_in() as refreshing:
+        await refreshing.row(
+            sql.REFRESH_SESSION, digest(session.refresh_token), digest(second), timedelta(days=1)
+        )
+        leaving = asyncio.ensure_future(accounts.sign_out(resources, session.refresh_token))
+        await somebody_waits(superuser)
+    assert await leaving
+    with pytest.raises(SessionEnded):
+        await accounts.refresh_session(resources, second)
 
 
 async def test_an_expired_refresh_token_is_refused(
