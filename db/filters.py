@@ -12,37 +12,38 @@ Conditions = Mapping[str, "LiteralString | Relation[Any]"]
 pass the filter that is the value."""
 
 
-def where(
-    wanted: object | None, conditions_of: Callable[[object], Conditions], depth: int = 0
-) -> Fragment:
-    """The test that a filter asks for. A field that is absent or null asks for nothing."""
+Read = Callable[[object], tuple[Conditions, Mapping[str, Any]]]
+"""What the fields of a filter mean, and those that ask for something with their values."""
+
+
+def where(wanted: object | None, read: Read, depth: int = 0) -> Fragment:
+    """The test that a filter asks for."""
     if depth > DEEPEST_FILTER:
         raise InvalidArgument(f"filters nest at most {DEEPEST_FILTER} deep")
     if wanted is None:
         return Fragment("TRUE")
+    conditions, given = read(wanted)
     tests = [
-        _test(name, value, conditions_of(wanted), conditions_of, depth)
-        for name, value in vars(wanted).items()
-        if value is not None
+        _combined(name, value, read, depth + 1)
+        if name in ("and_", "or_", "not_")
+        else _test(conditions[name], value, read, depth + 1)
+        for name, value in given.items()
     ]
     return _joined(tests, "AND")
 
 
-def _test(
-    name: str,
-    value: Any,
-    conditions: Conditions,
-    conditions_of: Callable[[object], Conditions],
-    depth: int,
-) -> Fragment:
-    if name in ("and_", "or_"):
-        return _joined([where(each, conditions_of, depth + 1) for each in value], name[:-1].upper())
+def _combined(name: str, value: Any, read: Read, depth: int) -> Fragment:
     if name == "not_":
-        inner = where(value, conditions_of, depth + 1)
+        inner = where(value, read, depth)
         return Fragment(f"({inner.text}) IS NOT TRUE", inner.values)
-    condition = conditions[name]
+    return _joined([where(each, read, depth) for each in value], name[:-1].upper())
+
+
+def _test(
+    condition: "LiteralString | Relation[Any]", value: Any, read: Read, depth: int
+) -> Fragment:
     if isinstance(condition, Relation):
-        inner = where(value, conditions_of, depth + 1)
+        inner = where(value, read, depth)
         select = condition.select([f'r."{hole.column}"' for hole in condition.holes])
         return Fragment(f"EXISTS (SELECT FROM ({select}) r WHERE {inner.text})", inner.values)
     several = isinstance(value, list)

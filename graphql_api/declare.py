@@ -15,7 +15,7 @@ import msgspec
 import strawberry
 from graphql import GraphQLField, GraphQLObjectType
 from strawberry.types import get_object_definition
-from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.enum import EnumValue
 
 from db.filters import Conditions
 from db.pages import Order
@@ -226,14 +226,18 @@ def filtering(conditions: Conditions, **related: Relation[Any]) -> Callable[[typ
             raise TypeError(f"{cls.__name__}: no condition for {', '.join(sorted(unknown))}")
         several, one = f"list[{cls.__name__}] | None", f"{cls.__name__} | None"
         for name in cls.__annotations__:
-            setattr(cls, name, None)
+            setattr(cls, name, strawberry.UNSET)
         for name, annotation, meaning in (
             ("and_", several, "All of these must pass."),
             ("or_", several, "At least one of these must pass."),
             ("not_", one, "This must not pass."),
         ):
             cls.__annotations__[name] = annotation
-            setattr(cls, name, strawberry.field(name=name[:-1], default=None, description=meaning))
+            setattr(
+                cls,
+                name,
+                strawberry.field(name=name[:-1], default=strawberry.UNSET, description=meaning),
+            )
         ways.conditions[cls] = known
         return described(strawberry.input(cls, description=cls.__doc__))
 
@@ -244,8 +248,8 @@ def enum(cls: type[Enum], description: str) -> None:
     """Declare an enum whose members have docstrings under them as their descriptions."""
     strawberry.enum(cls, description=description)
     notes = docstrings(cls)
-    definition: StrawberryEnumDefinition = cls.__strawberry_definition__  # type: ignore[attr-defined]
-    for value in definition.values:
+    definition: Any = cls.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in cast("list[EnumValue]", definition.values):
         value.description = notes.get(value.name)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLField, GraphQLNonNull, get_named_type
+from strawberry import UNSET
 from strawberry.types.field import StrawberryField
 
 from db.filters import Conditions, where
@@ -164,8 +165,14 @@ def page_of(
         name = "last" if backward else "first"
         raise InvalidArgument(f"{name} is {size}; it must be between 0 and {LARGEST_PAGE}")
     beyond = None if cursor is None else read_cursor(way.relation, order_by, cursor)
-    return Page(where(filter, _conditions_of), order_by, size, beyond, backward)
+    return Page(where(filter, _read_filter), order_by, size, beyond, backward)
 
 
-def _conditions_of(filter: object) -> Conditions:
-    return conditions[type(filter)]
+def _read_filter(filter: object) -> tuple[Conditions, Mapping[str, Any]]:
+    """What the fields of a filter mean, and those that ask for something."""
+    given = {
+        name: value
+        for name, value in vars(filter).items()
+        if value is not None and value is not UNSET
+    }
+    return conditions[type(filter)], given
