@@ -4,6 +4,9 @@ import { thirdPartyLicences } from './licences.ts';
 
 const licences = thirdPartyLicences('THIRD-PARTY-LICENSES.txt');
 
+/** All packages but those that are loaded when they are needed. */
+const ALWAYS_LOADED = /\/node_modules\/(?!monaco-|prettier)/;
+
 /** GraphiQL's own style holds the editor's, so the editor must not bring it a second time. */
 const editorStyleOnce: Plugin = {
   name: 'editor-style-once',
@@ -23,7 +26,11 @@ export default defineConfig({
     target: 'es2022',
     sourcemap: false,
     chunkSizeWarningLimit: 4096,
-    rolldownOptions: { checks: { moduleLevelDirective: false } },
+    rolldownOptions: {
+      checks: { moduleLevelDirective: false },
+      // What others wrote stays the same file, and in browsers' caches, when our own code changes.
+      output: { codeSplitting: { groups: [{ name: 'packages', test: ALWAYS_LOADED }] } },
+    },
   },
   experimental: {
     renderBuiltUrl: (file, { hostType }) =>
