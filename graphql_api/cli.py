@@ -10,13 +10,17 @@ from cyclopts import App, Parameter
 
 from db.cluster import CannotStart
 from db.migrate import MigrationFailed
-from graphql_api.home import bring_up, home
+from graphql_api.home import NotServed, bring_up, home
 from graphql_api.settings import BadSettings, Settings, read_settings
+from resolvers.errors import Refusal
 
 Data = Annotated[
     Path | None,
     Parameter(help="Folder of the embedded PostgreSQL (DATA). Without effect with DATABASE_URL."),
 ]
+
+Files = Annotated[list[Path], Parameter(help="Files in JSON.")]
+Workspace = Annotated[str, Parameter(help="Slug of the workspace that gets the workflows.")]
 
 app = App(
     name="graphql-api",
@@ -26,7 +30,7 @@ app = App(
     help_format="markdown",
     result_action="return_value",
 )
-importing = App(name="import", help="Import workflows of other programs.", help_format="markdown")
+importing = App(name="import", help="Import workflows from elsewhere.", help_format="markdown")
 app.command(importing)
 
 
@@ -101,21 +105,29 @@ def schema(
 
 
 @importing.command(name="n8n")
-def import_n8n(
-    files: Annotated[list[Path], Parameter(help="Exports of n8n, in JSON.")],
-    /,
-    *,
-    workspace: Annotated[str, Parameter(help="Slug of the workspace that gets the workflows.")],
-    data: Data = None,
-) -> int:
-    """Import n8n exports as workflows, with a report of what did not map.
+def import_n8n(files: Files, /, *, workspace: Workspace, data: Data = None) -> int:
+    """Import exports of n8n as workflows, with a report of what did not map.
 
-    They belong to the owner of the workspace. A file that is refused stores nothing; the others
-    are imported, and the exit code is 1. Works beside a running server, too.
+    They belong to the owner of the workspace. Nothing of a file that is refused is stored; the
+    others are imported, and the exit code is 1. Works beside a running server, too.
     """
+    return _import("n8n", files, workspace, data)
+
+
+@importing.command(name="mcp")
+def import_mcp(files: Files, /, *, workspace: Workspace, data: Data = None) -> int:
+    """Import descriptions of MCP servers (server.json) as workflows.
+
+    Refusals and the exit code are as with n8n.
+    """
+    return _import("server_json", files, workspace, data)
+
+
+def _import(reader: str, files: list[Path], workspace: str, data: Path | None) -> int:
     from graphql_api.importing import import_files  # noqa: PLC0415
 
-    return asyncio.run(import_files(read_settings(data=data), files, workspace, report))
+    settings = read_settings(data=data)
+    return asyncio.run(import_files(settings, reader, files, workspace, report))
 
 
 async def _migrate(settings: Settings) -> int:
@@ -150,7 +162,7 @@ def main(words: list[str] | None = None) -> None:
         code = app(words)
     except BadSettings as error:
         code = _failed(error, 2)
-    except (CannotStart, MigrationFailed) as error:
+    except (CannotStart, MigrationFailed, NotServed, Refusal) as error:
         code = _failed(error, 1)
     except KeyboardInterrupt:
         code = 130

@@ -22,6 +22,10 @@ Report = Callable[[str], None]
 SECRET = "secret-key"  # noqa: S105 # the name of the file
 
 
+class NotServed(Exception):
+    """The server could not start; the message says why and what to do."""
+
+
 class Home(NamedTuple):
     """Where the data is. ``folder`` is that of the embedded server, None with DATABASE_URL."""
 

@@ -25,17 +25,13 @@ from uvicorn.supervisors import Multiprocess
 from db.session import as_login, connect
 from graphql_api import log
 from graphql_api.app import create_app
-from graphql_api.home import Home, Report, bring_up, home
+from graphql_api.home import Home, NotServed, Report, bring_up, home
 from graphql_api.settings import Settings, read_settings, to_environment
 from resolvers import demo
 
 BACKLOG = 2048
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 OK = 200
-
-
-class NotServed(Exception):
-    """The server could not start; the message says why and what to do."""
 
 
 class Prepared(NamedTuple):

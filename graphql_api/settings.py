@@ -122,9 +122,6 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(
         default=15, ge=1, le=1440, description="How long an access token is valid."
     )
-    refresh_token_days: int = Field(
-        default=30, ge=1, le=365, description="How long a session lasts without being used."
-    )
     password_threads: int = Field(
         default=2, ge=1, le=64, description="Passwords checked at once in a process, 19 MiB each."
     )
@@ -151,9 +148,6 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1024, description="Bytes of a request's body."
-    )
-    max_batch: int = Field(
-        default=1, ge=1, le=100, description="Operations in one HTTP request; 1 refuses lists."
     )
     request_timeout_seconds: float = Field(
         default=10, gt=0, le=600, description="A query or mutation is given up after this time."
