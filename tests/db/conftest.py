@@ -1,19 +1,12 @@
-"""Every test gets a database of its own, cloned from one that was migrated once."""
+"""What only the tests of the database need: an empty database, and worlds of people in one."""
 
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
-from db.embedded import embedded
-from db.migrate import migrate
 from db.secrets import Secrets
 from db.session import connect
 from tests.db.world import World
@@ -21,85 +14,13 @@ from tests.db.world import World
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
-PREFIX = f"dbtest_{os.getpid()}"
-
 NewDatabase = Callable[..., Awaitable[str]]
-
-
-def silent(_: str) -> None:
-    """What a migration reports."""
-
-
-def at(server: str, database: str) -> str:
-    return urlunsplit(urlsplit(server)._replace(path=f"/{database}"))
-
-
-@pytest.fixture(scope="session")
-def secrets() -> Secrets:
-    return Secrets("the secret that every test of the database uses")
-
-
-@pytest.fixture(scope="session")
-async def server() -> AsyncGenerator[str]:
-    """A superuser's URL of the PostgreSQL to test on."""
-    given = os.environ.get("TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    with TemporaryDirectory() as folder:
-        async with embedded(Path(folder), silent, durable=False) as url:
-            yield url
-
-
-@pytest.fixture(scope="session")
-async def on_server(server: str) -> "AsyncGenerator[Connection[Record]]":
-    connection: Connection[Record] = await asyncpg.connect(server)
-    yield connection
-    if "TEST_DATABASE_URL" in os.environ:  # the embedded server goes with its folder
-        for row in await connection.fetch(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", f"{PREFIX}_"
-        ):
-            await connection.execute(f"DROP DATABASE {row['datname']} WITH (FORCE)")
-    await connection.close()
-
-
-@pytest.fixture(scope="session")
-def new_database(server: str, on_server: "Connection[Record]") -> NewDatabase:
-    numbers = count(1)
-
-    async def make(template: str = "template0") -> str:
-        name = f"{PREFIX}_{next(numbers)}"
-        await on_server.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
-        return at(server, name)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-async def template(new_database: NewDatabase, secrets: Secrets) -> str:
-    """The name of a migrated, empty database."""
-    url = await new_database()
-    await migrate(url, secrets, silent)
-    return urlsplit(url).path[1:]
 
 
 @pytest.fixture
 async def empty_url(new_database: NewDatabase) -> str:
     """A database without anything in it."""
     return await new_database()
-
-
-@pytest.fixture
-async def database_url(new_database: NewDatabase, template: str) -> str:
-    """A migrated database without rows."""
-    return await new_database(template)
-
-
-@pytest.fixture
-async def superuser(database_url: str) -> "AsyncGenerator[Connection[Record]]":
-    connection: Connection[Record] = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @asynccontextmanager
@@ -112,6 +33,7 @@ async def _world(url: str, secrets: Secrets) -> AsyncGenerator[World]:
 
 @pytest.fixture
 async def world(database_url: str, secrets: Secrets) -> AsyncGenerator[World]:
+    """A world of one's own, for what concerns the whole database."""
     async with _world(database_url, secrets) as world:
         yield world
 
@@ -120,6 +42,6 @@ async def world(database_url: str, secrets: Secrets) -> AsyncGenerator[World]:
 async def shared_world(
     new_database: NewDatabase, template: str, secrets: Secrets
 ) -> AsyncGenerator[World]:
-    """A world that the tests of a module share, for what only reads."""
+    """A world that the tests of a module share, each with a team of its own in it."""
     async with _world(await new_database(template), secrets) as world:
         yield world
