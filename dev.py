@@ -31,14 +31,16 @@ SERVER_COMMANDS = {
     "demo": "load the demonstration data",
     "import": "import workflows, such as: import n8n FILE... --workspace SLUG",
     "schema": "print the GraphQL schema",
+    "settings": "print everything that can be set",
 }
+COMPOSE_SPEC = ["--builtin-schema", "vendor.compose-spec"]
 LINTS = [
     ("style and mistakes", ["ruff", "check"]),
     ("types", ["pyright"]),
     ("imports", ["lint-imports"]),
     ("schema.graphql", ["python", "-m", "graphql_api", "schema", "--check", "schema.graphql"]),
     ("Dockerfile", ["hadolint", "Dockerfile"]),
-    ("compose.yaml", ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]),
+    ("compose.yaml", ["check-jsonschema", *COMPOSE_SPEC, "compose.yaml"]),
 ]
 USAGE = """\
 python3 dev.py COMMAND [OPTIONS]

@@ -11,8 +11,10 @@ from cyclopts import App, Parameter
 from db.cluster import CannotStart
 from db.migrate import MigrationFailed
 from graphql_api.home import NotServed, bring_up, home
-from graphql_api.settings import BadSettings, Settings, read_settings
+from graphql_api.settings import BadSettings, Settings, read_settings, reference
 from resolvers.errors import Refusal
+
+VERSION = "0.1.0"
 
 Data = Annotated[
     Path | None,
@@ -26,8 +28,9 @@ app = App(
     name="graphql-api",
     help="The GraphQL API server of an MCP server creation platform.\n\n"
     "Works on the database of DATABASE_URL or, where that is unset, on an embedded PostgreSQL. "
-    "Everything else that can be set by the environment is in docs/operate.md.",
+    "What else can be set by the environment: `graphql-api settings`.",
     help_format="markdown",
+    version=VERSION,
     result_action="return_value",
 )
 importing = App(name="import", help="Import workflows from elsewhere.", help_format="markdown")
@@ -56,8 +59,8 @@ def serve(
     """
     from graphql_api import serving  # noqa: PLC0415 # the schema takes a while to make
 
-    settings = read_settings(host=host, port=port, data=data, workers=workers)
-    return serving.serve(settings, report, with_demo=demo)
+    chosen = read_settings(host=host, port=port, data=data, workers=workers)
+    return serving.serve(chosen, report, with_demo=demo)
 
 
 @app.command
@@ -104,6 +107,13 @@ def schema(
     return 1 if lines else 0
 
 
+@app.command
+def settings() -> int:
+    """Print every setting, with its default and its meaning, as a Markdown table."""
+    sys.stdout.write(reference())
+    return 0
+
+
 @importing.command(name="n8n")
 def import_n8n(files: Files, /, *, workspace: Workspace, data: Data = None) -> int:
     """Import exports of n8n as workflows, with a report of what did not map.
@@ -126,8 +136,8 @@ def import_mcp(files: Files, /, *, workspace: Workspace, data: Data = None) -> i
 def _import(reader: str, files: list[Path], workspace: str, data: Path | None) -> int:
     from graphql_api.importing import import_files  # noqa: PLC0415
 
-    settings = read_settings(data=data)
-    return asyncio.run(import_files(settings, reader, files, workspace, report))
+    chosen = read_settings(data=data)
+    return asyncio.run(import_files(chosen, reader, files, workspace, report))
 
 
 async def _migrate(settings: Settings) -> int:

@@ -18,6 +18,9 @@ from resolvers.errors import NotFound, Refusal
 from resolvers.imported import MOST_BYTES, Imported, ImportRefused
 from resolvers.workflows import import_workflow
 
+MOST_PROBLEMS = 5
+"""Of a file that is refused, as many reasons are printed; the refusal counts them all."""
+
 SIGNS = {"error": "!", "warning": "!", "info": "-"}
 
 
@@ -53,7 +56,7 @@ async def _import(
         _, imported = await import_workflow(context, workspace, source, reader, file.stem)
     except ImportRefused as refusal:
         _say(f"refused   {file}: {refusal}")
-        _list(refusal.problems[1:])
+        _list(refusal.problems[1:MOST_PROBLEMS])
         return False
     except (Refusal, OSError) as refusal:
         _say(f"refused   {file}: {refusal}")

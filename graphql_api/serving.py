@@ -113,7 +113,8 @@ def _listening(settings: Settings) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]
     except OSError as error:
-        reason = error.strerror or str(error)
+        known = isinstance(error.errno, int) and error.errno > 0
+        reason = os.strerror(error.errno) if known else error.strerror
         raise NotServed(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. Choose others with "
             "--host and --port."

@@ -238,6 +238,8 @@ def _text(value: object) -> str:
             return ""
         case SecretStr():
             return value.get_secret_value()
+        case bool():
+            return str(value).lower()
         case tuple():
             return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
         case _:
@@ -278,3 +280,24 @@ def _lower(sentence: str) -> str:
 
 def _meaning(name: str) -> str:
     return Settings.model_fields[name].description or ""
+
+
+def reference() -> str:
+    """Every setting in a Markdown table."""
+    rows = [
+        f"| `{name.upper()}` | {_default(name)} | {_meaning(name)} |"
+        for name in Settings.model_fields
+    ]
+    return "\n".join(["| Setting | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _default(name: str) -> str:
+    field = Settings.model_fields[name]
+    if field.default_factory is not None:
+        development, production = (
+            _text(getattr(Settings.model_construct(environment=environment), name))
+            for environment in ("development", "production")
+        )
+        return f"`{development}`; `{production}` in production"
+    text = _text(field.default)
+    return f"`{text}`" if text else ""
