@@ -20,8 +20,9 @@ Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | N
 # Written out, every double needs fewer digits than this, and jsonb takes many more.
 MOST_DIGITS = 1_000
 MOST_KEY = 1_000
+MOST_TOKENS = 200_000
 
-_BRACKETS = re.compile(r'"(?:[^"\\]+|\\.|\\\Z)*+"?|[\[\]{}]', re.DOTALL)
+_TOKENS = re.compile(r'"(?:[^"\\]+|\\.|\\\Z)*+"?|[\[\]{},]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOO_LARGE_INT = 10**MOST_DIGITS
 _TOO_MANY_DIGITS = f"A number needs more than {MOST_DIGITS:,} digits. Write it as text."
@@ -52,8 +53,7 @@ def read(data: bytes, most_bytes: int, most_depth: int) -> Json:
     text = _decoded(data)
     if not text.strip():
         raise _unreadable("NOT_JSON", "There is nothing in it.")
-    if _is_deeper(text, most_depth):
-        raise _unreadable("TOO_DEEP", f"Nested deeper than {most_depth} levels.")
+    _measure(text, most_depth)
     return exact(_parsed(text), most_bytes, most_depth)
 
 
@@ -87,19 +87,24 @@ def _decoded(data: bytes) -> str:
         raise _unreadable("NOT_UTF8", message) from None
 
 
-def _is_deeper(text: str, most: int) -> bool:
-    depth = 0
-    for bracket in _BRACKETS.finditer(text):
-        match text[bracket.start()]:
+def _measure(text: str, most_depth: int) -> None:
+    """Refuse what would cost too much to parse: too deep, or longer than any workflow."""
+    depth = tokens = 0
+    for token in _TOKENS.finditer(text):
+        match text[token.start()]:
             case "[" | "{":
                 depth += 1
-                if depth > most:
-                    return True
+                tokens += 1
+            case ",":
+                tokens += 1
             case "]" | "}":
                 depth -= 1
             case _:
                 pass
-    return False
+        if depth > most_depth:
+            raise _unreadable("TOO_DEEP", f"Nested deeper than {most_depth} levels.")
+        if tokens > MOST_TOKENS:
+            raise _unreadable("TOO_LARGE", f"More than {MOST_TOKENS:,} brackets and commas.")
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -86,7 +87,7 @@ def drawn(draw: st.DrawFn) -> Definition:
 
 
 @given(drawn())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_what_is_written_is_read_as_the_same(definition: Definition) -> None:
     text = write(definition)
     assert read(text) == definition
@@ -94,14 +95,14 @@ def test_what_is_written_is_read_as_the_same(definition: Definition) -> None:
 
 
 @given(drawn())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_values_already_decoded_are_read_as_their_text_is(definition: Definition) -> None:
     text = write(definition)
     assert read(json.loads(text, parse_float=Decimal)) == read(text)
 
 
 @given(drawn())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_the_order_of_keys_does_not_change_what_is_written(definition: Definition) -> None:
     backwards = json.loads(
         write(definition),
@@ -198,6 +199,7 @@ def test_all_faults_of_form_are_told_at_once() -> None:
         (b'{"a":' * 100_000, "TOO_DEEP", ""),
         (b"[" * 65 + b"]" * 65, "TOO_DEEP", ""),
         (b'"' + b'\\"' * 500_000, "NOT_JSON", ""),
+        (b"[" + b"0," * 200_000 + b"0]", "TOO_LARGE", ""),
         (b"[" + b"1e900," * 2_000 + b"1]", "TOO_LARGE", "/1165"),
         (b" " * (definitions.MOST_BYTES + 1), "TOO_LARGE", ""),
         (b"\x89PNG\r\n\x1a\n", "NOT_UTF8", ""),
@@ -231,7 +233,7 @@ def test_the_deepest_that_is_allowed_is_taken() -> None:
 
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_any_bytes_are_read_or_refused(data: bytes | str) -> None:
     assert isinstance(diagnose(data), list)
 
@@ -249,13 +251,18 @@ LIKE_A_DEFINITION = st.recursive(
 
 
 @given(LIKE_A_DEFINITION)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_every_pointer_leads_to_something_in_the_document(value: Any) -> None:
     for found in diagnose(value):
         resolve(value, found.pointer)
 
 
 # Sense
+
+
+def test_the_example_of_the_guide_has_no_findings() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "definitions.md"
+    assert diagnose(guide.read_text().split("```json")[1].split("```")[0]) == []
 
 
 def test_a_good_definition_has_no_findings() -> None:
@@ -386,7 +393,7 @@ def graph(count: int, edges: list[tuple[int, int]], types: list[str]) -> Definit
 
 
 @given(GRAPH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_errors_are_found_exactly_where_there_is_a_cycle(
     drawn: tuple[int, list[tuple[int, int]], list[str]],
 ) -> None:
@@ -395,7 +402,7 @@ def test_errors_are_found_exactly_where_there_is_a_cycle(
 
 
 @given(GRAPH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_declaring_the_edges_found_makes_every_cycle_legal(
     drawn: tuple[int, list[tuple[int, int]], list[str]],
 ) -> None:
@@ -410,7 +417,7 @@ def test_declaring_the_edges_found_makes_every_cycle_legal(
 
 
 @given(GRAPH)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_exactly_what_no_trigger_leads_to_is_unreachable(
     drawn: tuple[int, list[tuple[int, int]], list[str]],
 ) -> None:

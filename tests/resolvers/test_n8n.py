@@ -581,7 +581,7 @@ LIKE_AN_EXPORT = st.fixed_dictionaries(
 
 
 @given(LIKE_AN_EXPORT | ANYTHING)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_anything_is_imported_fit_to_be_stored_or_refused(value: Any) -> None:
     try:
         imported = read_export(encoded(value))

@@ -203,7 +203,7 @@ LIKE_A_SERVER = st.fixed_dictionaries(
 
 
 @given(LIKE_A_SERVER | ANYTHING)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_anything_is_imported_fit_to_be_stored_or_refused(value: Any) -> None:
     try:
         imported = read_server(encoded(value))
