@@ -113,3 +113,4 @@ async def visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
     await visit.open()
     yield visit
     await context.close()
+    assert visit.crashes == []

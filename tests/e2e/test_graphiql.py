@@ -64,8 +64,8 @@ async def test_a_person_signs_in_with_the_keyboard_alone(visit: Visit, demo: Dem
 
 async def test_the_explorer_shows_the_fields_of_the_schema(visit: Visit) -> None:
     await visit.page.get_by_role("button", name="Show GraphiQL Explorer").click()
-    explorer = visit.page.locator(".graphiql-explorer-root")
-    await expect(explorer).to_contain_text("viewer")
+    await expect(visit.page.locator(".graphiql-explorer-root")).to_contain_text("viewer")
+    await expect(visit.page.get_by_text("Explorer", exact=True)).to_be_in_viewport()
 
 
 async def test_a_token_is_renewed_before_it_runs_out(visit: Visit) -> None:

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from graphql_api.graphiql import DemoSignIn, routes
-from graphql_api.graphiql.routes import DIST
+from graphql_api.graphiql.pages import DIST
 
 ASSETS = sorted(path.name for path in (DIST / "assets").iterdir())
 

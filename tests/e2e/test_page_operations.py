@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
-from graphql_api.graphiql.routes import DIST
+from graphql_api.graphiql.pages import DIST
 from graphql_api.schema import schema
 
 SRC = DIST.with_name("src")

@@ -18,6 +18,7 @@ class Visit:
         self.server = server
         self.asked_for: list[str] = []
         self.complaints: list[str] = []
+        self.crashes: list[str] = []
         page.on("request", self._requests)
         page.on("websocket", self._connects)
         page.on("pageerror", self._fails)
@@ -71,7 +72,7 @@ class Visit:
         self.asked_for.append(socket.url)
 
     def _fails(self, error: Error) -> None:
-        self.complaints.append(str(error))
+        self.crashes.append(str(error))
 
     def _says(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

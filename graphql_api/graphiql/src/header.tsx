@@ -21,15 +21,26 @@ export function Header({ session, standing, demo }: Props) {
     if (at === document.body || panel.current?.contains(at)) button.current?.focus();
     setOpen(false);
   };
-  useEffect(() => (signedIn ? close() : setOpen(true)), [signedIn === null]);
+  useEffect(() => {
+    if (signedIn) close();
+    else setOpen(true);
+  }, [signedIn === null]);
   useEffect(() => {
     if (!open) return;
     const closeOnEscape = (event: KeyboardEvent) => {
       if (event.key === 'Escape') close();
     };
+    const closeOnPress = ({ target }: PointerEvent) => {
+      const here = [panel.current, button.current].some((part) => part?.contains(target as Node));
+      if (signedIn && !here) setOpen(false);
+    };
     addEventListener('keydown', closeOnEscape);
-    return () => removeEventListener('keydown', closeOnEscape);
-  }, [open]);
+    addEventListener('pointerdown', closeOnPress);
+    return () => {
+      removeEventListener('keydown', closeOnEscape);
+      removeEventListener('pointerdown', closeOnPress);
+    };
+  }, [open, signedIn]);
 
   return (
     <header className="bar">

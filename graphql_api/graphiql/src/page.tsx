@@ -37,7 +37,7 @@ export function Page({ settings }: { settings: Settings }) {
       <HistoryStore>
         <DocExplorerStore>
           <EditorText />
-          <PanelFromTheTop />
+          <PaneFromTheTop />
           <WorkspaceFilledIn id={standing.signedIn?.who.workspaceId} />
           <div className="page graphiql-container">
             <Header session={session} standing={standing} demo={settings.demo} />
@@ -69,10 +69,27 @@ function EditorText() {
   return null;
 }
 
-/** GraphiQL shows every plugin in one pane, which would stay scrolled to where the last one was. */
-function PanelFromTheTop() {
+/** Every plugin is shown in the same pane, which would stay scrolled to where the last one was; and
+ * the explorer takes the focus to the last number in the query, far down, before anybody asks. */
+function PaneFromTheTop() {
   const plugin = useGraphiQL((state) => state.visiblePlugin);
-  useEffect(() => document.querySelector('.graphiql-plugin')?.scrollTo(0, 0), [plugin]);
+  useEffect(() => {
+    const pane = document.querySelector('.graphiql-plugin');
+    if (!pane) return;
+    const asked = new AbortController();
+    const { signal } = asked;
+    const startAtTheTop = () => {
+      pane.scrollTo(0, 0);
+      if (!pane.contains(document.activeElement)) return;
+      document.querySelector<HTMLElement>('.graphiql-sidebar button.active')?.focus();
+    };
+    startAtTheTop();
+    pane.addEventListener('focusin', startAtTheTop, { signal });
+    for (const act of ['pointerdown', 'keydown']) {
+      addEventListener(act, () => asked.abort(), { signal, capture: true });
+    }
+    return () => asked.abort();
+  }, [plugin]);
   return null;
 }
 
