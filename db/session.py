@@ -218,6 +218,8 @@ SERVER_SETTINGS = {
     "application_name": "graphql-api",
     "timezone": "UTC",
     "jit": "off",
+    # A nested read takes longer to plan than to run, above all over partitions. docs/adr/0003
+    "plan_cache_mode": "force_generic_plan",
     "search_path": "public",
     "idle_in_transaction_session_timeout": "15000",
 }
