@@ -1,0 +1,220 @@
+"""The plan and the loaders give the same answer to every query.
+
+Every value, its text, the order of keys and every error: generated queries over all types are
+answered both ways, as everybody who may ask. EXAMPLES=1000000 makes it a long run.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import Any, cast
+
+import hypothesis_graphql.nodes as make
+import pytest
+from graphql import (
+    ArgumentNode,
+    BooleanValueNode,
+    DirectiveNode,
+    FieldNode,
+    NameNode,
+    NullValueNode,
+    ObjectFieldNode,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+from graphql.language import IntValueNode, ListValueNode, StringValueNode, TypeNode
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import queries
+
+from graphql_api.execute import Executor
+from graphql_api.messages import Body
+from graphql_api.schema import schema
+from resolvers.context import Asker
+from tests import sample
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "300"))
+SDL = schema.as_str()
+VIEWERS = sample.viewers(1)
+"""Those who see much come first: hypothesis likes the first."""
+
+EVERYTHING = """{
+  viewer { user { id } }
+  workspaces { nodes {
+    id
+    members { nodes { id } }
+    invitations { nodes { id } }
+    integrations { nodes { id } }
+    apiKeys { nodes { id } }
+    auditLogs(first: 2) { nodes { id } }
+    workflows(first: 3) { edges { cursor node {
+      id
+      versions(first: 2) { edges { cursor node { id } } }
+      deployments(first: 2) { edges { cursor node { id } } }
+      executions(first: 3) { edges { cursor node {
+        id
+        logs(first: 3) { edges { cursor node { id } } }
+      } } }
+    } } }
+  } }
+  a: workflows(first: 3, orderBy: RECENTLY_EXECUTED) { edges { cursor } }
+  b: executions(first: 50, orderBy: SLOWEST) { edges { cursor } }
+  c: deployments(first: 30, orderBy: RECENTLY_DEPLOYED) { edges { cursor } }
+  d: workflows(orderBy: MOST_EXECUTED) { edges { cursor } }
+}"""
+
+
+class Seasoning(Visitor):
+    """Put sensible values into a generated query, move some to variables, switch some fields."""
+
+    def __init__(self, draw: Any, ids: list[str], cursors: list[str]) -> None:
+        super().__init__()
+        self.draw, self.ids, self.cursors = draw, ids, cursors
+        self.variables: dict[str, Any] = {}
+        self.types: dict[str, str] = {}
+
+    def one_of(self, values: list[Any]) -> Any:
+        return self.draw(st.sampled_from(values))
+
+    def variable(self, type_: str, value: Any) -> VariableNode:
+        name = f"v{len(self.variables)}"
+        self.variables[name], self.types[name] = value, type_
+        return VariableNode(name=NameNode(value=name))
+
+    def leave_argument(self, node: ArgumentNode, *_: Any) -> ArgumentNode:
+        return replace(node, value=self.argument(node.name.value, node.value))
+
+    def argument(self, name: str, value: Any) -> Any:
+        match name:
+            case "id":
+                id = self.one_of(self.ids)
+                return self.given("ID!", id, StringValueNode(value=id))
+            case "ids":
+                ids = [self.one_of(self.ids) for _ in range(self.draw(st.integers(0, 6)))]
+                nodes = tuple(StringValueNode(value=id) for id in ids)
+                return self.given("[ID!]!", ids, ListValueNode(values=nodes))
+            case "slug":
+                return StringValueNode(value=self.one_of(["team-1", "team-2", "none"]))
+            case "first" | "last":
+                size = self.one_of([None, None, 0, 1, 1, 2, 2, 3, 3, 4, 5, 40, -1, 501])
+                return self.given("Int", size, IntValueNode(value=str(size)))
+            case "after" | "before":
+                cursor = self.one_of([*[None] * 60, *self.cursors])
+                return self.given("String", cursor, StringValueNode(value=cursor or ""))
+            case _:
+                return value
+
+    def given(self, type_: str, value: Any, literal: Any) -> Any:
+        if self.draw(st.booleans()):
+            return self.variable(type_, value)
+        return NullValueNode() if value is None else literal
+
+    def leave_object_field(self, node: ObjectFieldNode, *_: Any) -> ObjectFieldNode:
+        if node.name.value != "search" or not isinstance(node.value, StringValueNode):
+            return node
+        texts = ["1", "flow", "team", "e", "%", "'", "{}", "\\", "$1", node.value.value]
+        text = self.one_of(texts)
+        return replace(node, value=self.given("String", text, StringValueNode(value=text)))
+
+    def leave_field(self, node: FieldNode, *_: Any) -> FieldNode:
+        if self.draw(st.integers(0, 9)) == 0:
+            wanted = self.draw(st.booleans())
+            value = self.given("Boolean!", wanted, BooleanValueNode(value=wanted))
+            switch = ArgumentNode(name=NameNode(value="if"), value=value)
+            name = NameNode(value=self.one_of(["skip", "include"]))
+            node = replace(node, directives=(DirectiveNode(name=name, arguments=(switch,)),))
+        if self.draw(st.integers(0, 39)) == 0:
+            alias = self.one_of(["x", "r", "page", "_1", "l0", "n", "keys", "found", "total"])
+            node = replace(node, alias=NameNode(value=alias))
+        return node
+
+
+def type_node(text: str) -> TypeNode:
+    (definition,) = parse(f"query ($x: {text}) {{ x }}").definitions
+    variables: Any = cast("OperationDefinitionNode", definition).variable_definitions
+    return variables[0].type
+
+
+def seasoned(draw: Any, text: str, ids: list[str], cursors: list[str]) -> Body:
+    season = Seasoning(draw, ids, cursors)
+    document = visit(parse(text), season)
+    operation = cast("OperationDefinitionNode", document.definitions[0])
+    definitions = tuple(
+        VariableDefinitionNode(
+            variable=VariableNode(name=NameNode(value=name)), type=type_node(type_), directives=()
+        )
+        for name, type_ in season.types.items()
+    )
+    text = print_ast(replace(operation, variable_definitions=definitions))
+    return Body(text, season.variables)
+
+
+def exact(body: bytes) -> Any:
+    """The response, with every number as its text and every object with the order of its keys."""
+    return json.loads(body, parse_float=str, parse_int=str, object_pairs_hook=lambda pairs: pairs)
+
+
+@pytest.fixture(scope="session")
+async def known(loaders: Executor) -> tuple[list[str], list[str]]:
+    """Ids that exist, ids that do not; cursors of several orders, and what is none."""
+    found = await loaders.answer(Body(EVERYTHING), Asker(VIEWERS["owner"]))
+    body = found.body.decode()
+    assert '"errors"' not in body
+    other = await loaders.answer(Body(EVERYTHING), Asker(sample.viewers(2)["owner"]))
+    ids = [
+        *re.findall(r'"id":"([^"]+)"', body),
+        *re.findall(r'"id":"([^"]+)"', other.body.decode())[:9],
+    ]
+    cursors = [*re.findall(r'"cursor":"([^"]+)"', body), "no cursor", "WyJOQU1FIl0="]
+    return [*ids, str(sample.of("workflow 1 1")), "no id", ""], cursors
+
+
+async def test_plan_and_loaders_agree(
+    compiled: Executor, loaders: Executor, known: tuple[list[str], list[str]]
+) -> None:
+    scalars: dict[str, st.SearchStrategy[Any]] = {
+        "DateTime": st.sampled_from(
+            ["2026-10-05T00:00:00Z", "2026-11-01T00:20:00.5+02:00", "2026-02-01T05:00:00Z"]
+        ).map(make.String),
+        "UUID": st.sampled_from([str(sample.of("user 1 owner")), str(sample.of("?"))]).map(
+            make.String
+        ),
+        "JSON": st.just(make.Null),
+        "BigInt": st.integers(0, 100).map(make.Int),
+    }
+    seen: Counter[str] = Counter()
+    cases: list[tuple[Body, str]] = []
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
+        phases=[Phase.generate],
+        database=None,
+    )
+    @given(
+        queries(SDL, custom_scalars=scalars, allow_null=True),
+        st.sampled_from(list(VIEWERS)),
+        st.data(),
+    )
+    def collect(text: str, viewer: str, data: st.DataObject) -> None:
+        cases.append((seasoned(data.draw, text, *known), viewer))
+
+    collect()
+    for body, viewer in cases:
+        asker = Asker(VIEWERS[viewer])
+        plan, loaded = await compiled.answer(body, asker), await loaders.answer(body, asker)
+        seen[plan.by] += 1
+        seen["with errors"] += b'"errors"' in loaded.body
+        assert exact(plan.body) == exact(loaded.body), (
+            f"as {viewer}: {body}\n{plan.body.decode()[:2000]}\n{loaded.body.decode()[:2000]}"
+        )
+    print(dict(seen))
+    assert seen["compiled"] > len(cases) / 2, seen
