@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
@@ -22,12 +22,15 @@ from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from db import accounts
 from db.session import as_login, connect
 from graphql_api import log
 from graphql_api.app import create_app
 from graphql_api.home import Home, NotServed, Report, bring_up, home
 from graphql_api.settings import Settings, read_settings, to_environment
 from resolvers import demo
+from resolvers.demo.people import PEOPLE
+from resolvers.passwords import Passwords
 
 BACKLOG = 2048
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -88,6 +91,8 @@ async def _prepare(
         "secret_key": place.secret,
     }
     wanted = bool(place.folder) and settings.on_loopback if with_demo is None else with_demo
+    if not wanted and place.folder and not settings.on_loopback:
+        await _refuse_known_passwords(place)
     if wanted and (sign_in := await load_demo(place, report)):
         told |= {"demo_email": sign_in.email, "demo_password": sign_in.password}
     return Prepared(settings.model_copy(update=_read(told)), place.folder)
@@ -103,6 +108,21 @@ async def load_demo(place: Home, report: Report) -> demo.Demo | None:
         return await demo.load(database, report)
 
 
+async def _refuse_known_passwords(place: Home) -> None:
+    """The password of the demonstration is the same everywhere: others must not reach it."""
+    async with connect(place.url, place.secrets, size=1) as database:
+        with closing(Passwords(threads=1)) as passwords:
+            for person in PEOPLE:
+                account = await accounts.find_sign_in(database, person.email)
+                kept = account and account.password_hash
+                if kept and await passwords.verify(kept, demo.PASSWORD):
+                    raise NotServed(
+                        f"{place.folder} has the demonstration, whose password everybody knows: "
+                        "serve it to this machine alone (--host 127.0.0.1), or start with another "
+                        "folder (--data DIR). With --demo it is served all the same."
+                    )
+
+
 # The port
 
 
@@ -113,8 +133,8 @@ def _listening(settings: Settings) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]
     except OSError as error:
-        known = isinstance(error.errno, int) and error.errno > 0
-        reason = os.strerror(error.errno) if known else error.strerror
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise NotServed(
             f"Cannot listen on {settings.host} port {settings.port}: {reason}. Choose others with "
             "--host and --port."

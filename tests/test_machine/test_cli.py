@@ -134,6 +134,18 @@ async def test_a_server_that_others_reach_has_no_demonstration_sign_in(
         assert not SIGN_IN.search(server.said)
 
 
+async def test_the_demonstration_is_not_served_to_others_by_accident(
+    data: Path, bare: dict[str, str], run_cli: RunCli
+) -> None:
+    async with serving(data, bare) as server:
+        assert SIGN_IN.search(server.said)
+        server.process.terminate()
+        await server.process.communicate()
+    others = ("serve", "--port", "0", "--host", "0.0.0.0", "--data", data)  # noqa: S104
+    said = refused(await asyncio.to_thread(run_cli, *others), 1)
+    assert "has the demonstration, whose password everybody knows" in said
+
+
 async def test_logs_are_json_in_production(data: Path, bare: dict[str, str]) -> None:
     async with serving(data, bare, "--no-demo", ENVIRONMENT="production") as server:
         assert await server.answers()
@@ -148,7 +160,12 @@ async def test_an_import_works_beside_a_running_server(
     data: Path, bare: dict[str, str], run_cli: RunCli, folder: Path
 ) -> None:
     file = folder / "export.json"
-    start = {"name": "Start", "type": "n8n-nodes-base.start", "parameters": {}, "position": [0, 0]}
+    start: dict[str, object] = {
+        "name": "Start",
+        "type": "n8n-nodes-base.start",
+        "parameters": {},
+        "position": [0, 0],
+    }
     file.write_text(json.dumps({"name": "Here", "nodes": [start], "connections": {}}))
     async with serving(data, bare) as server:
         slug = await slug_of_demo(server)
