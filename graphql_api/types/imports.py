@@ -28,6 +28,8 @@ class Severity(StrEnum):
     """It must be mended."""
     WARNING = "warning"
     """It may be meant so."""
+    INFO = "info"
+    """It is as it should be; good to know."""
 
 
 enum(ImportFormat, "What a file to import was exported from.")
