@@ -18,7 +18,9 @@ SELECT pg_temp.u(format('user %s %s', team, role)), format('%s.%s@example.org', 
   FROM generate_series(1, 2) team, unnest(ARRAY['owner', 'admin', 'editor', 'viewer']) role;
 INSERT INTO users (id, email, name)
 SELECT pg_temp.u(name), replace(name, ' ', '.') || '@example.org', name
-  FROM (SELECT 'guest' UNION ALL SELECT 'crowd ' || n FROM generate_series(1, 20) n) people (name);
+  FROM (VALUES ('guest'), ('somebody else')) people (name)
+ UNION ALL
+SELECT pg_temp.u('crowd ' || n), format('crowd.%s@example.org', n), 'crowd ' || n FROM generate_series(1, 20) n;
 
 BEGIN;
 INSERT INTO workspaces (id, name, description, slug, owner_id, settings)
@@ -28,7 +30,7 @@ SELECT pg_temp.u('workspace ' || team), 'Team ' || team, CASE team WHEN 1 THEN '
 INSERT INTO workspace_users (id, workspace_id, user_id, role, permissions, invited_by, joined_at)
 SELECT pg_temp.u(format('member %s %s', team, role)), pg_temp.u('workspace ' || team),
        pg_temp.u(format('user %s %s', team, role)), role,
-       CASE role WHEN 'viewer' THEN '["executions:read"]' ELSE '[]' END::jsonb,
+       CASE role WHEN 'viewer' THEN '["audit:read"]' ELSE '[]' END::jsonb,
        CASE WHEN role <> 'owner' THEN pg_temp.u(format('user %s owner', team)) END,
        '2026-01-01'::timestamptz
   FROM generate_series(1, 2) team, unnest(ARRAY['owner', 'admin', 'editor', 'viewer']) role;
@@ -57,7 +59,7 @@ SELECT pg_temp.u(format('invitation %s %s', team, n)), pg_temp.u('workspace ' ||
        CASE WHEN n <> 5 THEN pg_temp.u(format('user %s owner', team)) END,
        CASE WHEN n > 3 AND n % 2 = 0 THEN now() END, CASE WHEN n > 3 AND n % 2 = 1 THEN now() END,
        now() + CASE n WHEN 3 THEN -1 ELSE 1 END * interval '1 day', '2026-01-05'::timestamptz + n / 2 * interval '1 hour'
-  FROM generate_series(1, 2) team, generate_series(1, 12) n;
+  FROM generate_series(1, 2) team, generate_series(1, 24) n;
 
 BEGIN;
 INSERT INTO workflows (id, workspace_id, name, description, tags, definition, status, version, created_by,
@@ -140,10 +142,10 @@ SELECT pg_temp.u(format('key %s %s', team, n)), pg_temp.u('workspace ' || team),
 
 INSERT INTO audit_logs (id, workspace_id, user_id, api_key_id, action, resource_type, resource_id, details,
                         ip_address, user_agent)
-SELECT pg_temp.u7(format('audit %s %s', team, n), n * 60), CASE WHEN n < 25 THEN pg_temp.u('workspace ' || team) END,
+SELECT pg_temp.u7(format('audit %s %s', team, n), n * 60), CASE WHEN n < 50 THEN pg_temp.u('workspace ' || team) END,
        CASE n % 2 WHEN 0 THEN pg_temp.u(format('user %s editor', team)) END,
        CASE n % 2 WHEN 1 THEN pg_temp.u(format('key %s 1', team)) END,
        'workflow.update', 'workflow', pg_temp.u(format('workflow %s %s', team, n)), '{"new": {"name": "ümlaut"}}',
        '2001:db8::1', 'curl/8 "quoted"'
-  FROM generate_series(1, 2) team, generate_series(1, 25) n;
+  FROM generate_series(1, 2) team, generate_series(1, 50) n;
 ANALYZE;

@@ -1,0 +1,81 @@
+"""The sample that every test of the graph reads, and those who ask along each path."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from db.secrets import Secrets
+from db.session import Database, connect
+from graphql_api.execute import Executor, Path
+from graphql_api.limits import Limits
+from graphql_api.schema import schema
+from resolvers.context import Resources
+from resolvers.passwords import Passwords
+from resolvers.tokens import Tokens
+from tests import sample
+from tests.graph import Rows, read_rows
+from tests.graphql_api.asking import Asking
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+ROOMY = Limits(
+    aliases=1000, cost=10**9, page_size=10**9, tokens=100_000, characters=10**7, root_fields=100
+)
+
+
+@pytest.fixture(scope="session")
+async def sample_url(new_database: Callable[..., Awaitable[str]], template: str) -> str:
+    """A database with the rows of the sample, to be read only."""
+    url = await new_database(template)
+    superuser: Connection[Record] = await asyncpg.connect(url)
+    await sample.fill(superuser)
+    await superuser.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+async def rows(sample_url: str) -> Rows:
+    """The rows of the sample, read as superuser."""
+    superuser: Connection[Record] = await asyncpg.connect(sample_url)
+    found = await read_rows(superuser)
+    await superuser.close()
+    return found
+
+
+@pytest.fixture(scope="session")
+async def sample_database(sample_url: str, secrets: Secrets) -> AsyncGenerator[Database]:
+    async with connect(sample_url, secrets, size=4) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def asking(secrets: Secrets) -> Callable[[Database, Path], Asking]:
+    """Makes who asks a database along a path."""
+
+    def make(database: Database, path: Path) -> Asking:
+        resources = Resources(database, Passwords(), Tokens(secrets))
+        only = "loaders" if path == "loaders" else None
+        return Asking(Executor(schema, resources, ROOMY, only=only), path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compiled(asking: Callable[..., Asking], sample_database: Database) -> Asking:
+    """Asks the sample by plans."""
+    return asking(sample_database, "compiled")
+
+
+@pytest.fixture(scope="session")
+def loaders(asking: Callable[..., Asking], sample_database: Database) -> Asking:
+    """Asks the sample by loaders."""
+    return asking(sample_database, "loaders")
+
+
+@pytest.fixture(scope="session", params=["compiled", "loaders"])
+def ask(request: pytest.FixtureRequest) -> Asking:
+    """Asks the sample along each path in turn."""
+    return request.getfixturevalue(request.param)
