@@ -22,8 +22,6 @@ ONE_AT_A_TIME = 0x64656D6F  # any number that nothing else locks
 # No login of ours may count the users; whether the table has ever held one, everybody may ask.
 NEVER_USED = "SELECT pg_relation_size('public.users') = 0"
 
-# Else the check of a line's foreign key is planned anew for every line, which is ten times slower.
-PLAN_ONCE: LiteralString = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true)"
 LOCK: LiteralString = "SELECT pg_advisory_xact_lock($1)"
 HAS_WORKSPACE: LiteralString = "SELECT EXISTS (SELECT FROM workspaces)"
 
@@ -146,7 +144,6 @@ async def never_used(database: Database) -> bool:
 
 async def has_workspace(transaction: Writing) -> bool:
     """Whether the viewer is a member anywhere; until the end, nobody else gets to know."""
-    await transaction.value(PLAN_ONCE)
     await transaction.value(LOCK, ONE_AT_A_TIME)
     return await transaction.value(HAS_WORKSPACE)
 

@@ -12,11 +12,12 @@ from uuid import UUID
 from resolvers.demo.forms import Deployed, Facts, Fault, Flow, Step
 
 SEED = "demonstration"
-FAULTS_IN_A_HUNDRED = 9
+FAULTS_IN_A_HUNDRED = 6
 BY_HAND_IN_A_HUNDRED = 8
 STAGING_IN_A_HUNDRED = 15
 SATURDAY = 5
 ENGINE_TAKES = 12  # milliseconds, before the first node
+PATIENCE = 30_000  # milliseconds, until a node is given up
 
 
 class Line(NamedTuple):
@@ -71,7 +72,7 @@ def _moment(flow: Flow, number: int, now: datetime, random: Random) -> datetime:
     latest = now - timedelta(minutes=10)
     if flow.rhythm == "daily":
         seven = latest.replace(hour=7, minute=0, second=random.randrange(4), microsecond=0)
-        return seven - timedelta(days=number + (seven > latest))
+        return seven - timedelta(days=number + int(flow.days[1]) + (seven > latest))
     oldest, newest = flow.days
     moment = latest - timedelta(days=random.uniform(newest, oldest))
     if flow.rhythm == "office hours":
@@ -142,12 +143,15 @@ class _Telling:
         if fault.ending == "cancelled":
             self._passed += self._random.randint(*step.takes)
             self._say(step, "warn", message)
+        elif fault.ending == "timeout":
+            self._passed += PATIENCE
+            self._say(step, "error", message)
         else:
             for attempt in (1, 2):
                 self._passed += self._random.randint(400, 2500)
                 again: Facts = {"attempt": attempt, "of": 3}
                 self._say(step, "warn", f"Attempt {attempt} failed; trying again", again)
-            self._passed += 30_000 if fault.ending == "timeout" else step.takes[1]
+            self._passed += step.takes[1]
             self._say(step, "error", message, {"attempt": 3, "of": 3})
         self._say(None, "error" if fault.ending == "failed" else "warn", f"Ended: {fault.ending}")
 
@@ -164,12 +168,9 @@ class _Telling:
         return {name: self._facts[name] for name in names} or None
 
     def _stack(self, step: Step, fault: Fault) -> str:
-        cause = self._fill(fault.cause) or f"Timeout: no answer in {step.type}"
-        return (
-            f"{cause}\n"
-            f"  at {step.id} ({step.type}), attempt 3 of 3\n"
-            f"  at {self._flow.slug}, version {self._version}"
-        )
+        cause = self._fill(fault.cause) or "Timeout: no answer"
+        node = f"  at {step.id} ({step.type})"
+        return f"{cause}\n{node}\n  at {self._flow.slug}, version {self._version}"
 
     def _say(
         self,

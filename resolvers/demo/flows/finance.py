@@ -173,7 +173,7 @@ LEADS = Flow(
             "http.request",
             "Look up the company",
             (1, 0),
-            {"url": "https://registry.example/companies", "timeoutMs": 5000},
+            {"url": "https://registry.example/companies", "timeoutMs": 30_000},
             ("{domain}: {people} people",),
             (300, 1800),
         ),
@@ -211,7 +211,7 @@ LEADS = Flow(
     paths=(("lead", "company", "score", "crm"),),
     given=("domain",),
     answers=("domain", "score"),
-    faults=(Fault("company", "registry.example did not answer within 5 s", ending="timeout"),),
+    faults=(Fault("company", "registry.example did not answer within 30 s", ending="timeout"),),
 )
 
 FLOWS = (INTAKE, LEADS)

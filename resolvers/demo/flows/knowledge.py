@@ -167,7 +167,7 @@ ANSWERS = Flow(
             "ContextTooLong: 4310 > 4096",
         ),
         Fault("search", "The collection “handbook” is being rebuilt", "NotReady: handbook"),
-        Fault("answer", "The model did not answer within 60 s", ending="timeout"),
+        Fault("answer", "The model did not answer within 30 s", ending="timeout"),
         Fault("answer", "Cancelled by the client", ending="cancelled"),
     ),
     running=(2,),

@@ -32,11 +32,11 @@ RESTOCK = Flow(
     ),
     steps=(
         Step(
-            "night",
+            "morning",
             "trigger.schedule",
-            "At night",
+            "In the morning",
             (0, 0),
-            {"cron": "30 2 * * *"},
+            {"cron": "0 7 * * *"},
             ("Looking through the stock",),
         ),
         Step(
@@ -76,7 +76,7 @@ RESTOCK = Flow(
         ),
     ),
     links=(
-        Link("night", "stock"),
+        Link("morning", "stock"),
         Link("stock", "each"),
         Link("each", "order", "item", until=1),
         Link("each", "limit", "item", since=2),
@@ -86,13 +86,13 @@ RESTOCK = Flow(
     deployed=(Deployed("production", 2, NOOR, 45, "stopped", None, {"instances": 1}),),
     runs=9,
     days=(20, 11),
-    rhythm="round the clock",
+    rhythm="daily",
     trigger="schedule",
-    trigger_data={"cron": "30 2 * * *"},
+    trigger_data={"cron": "0 7 * * *"},
     facts=stock,
     paths=(
-        ("night", "stock", "each", "limit", "order", "each", "limit", "order"),
-        ("night", "stock", "each", "limit", "order"),
+        ("morning", "stock", "each", "limit", "order", "each", "limit", "order"),
+        ("morning", "stock", "each", "limit", "order"),
     ),
     answers=("checked", "low", "order"),
     faults=(
@@ -101,7 +101,7 @@ RESTOCK = Flow(
             "The supplier refused the order: {item} is not delivered at the moment",
             "Refused: 409 out of stock",
         ),
-        Fault("stock", "The statement took longer than 8 s and was given up", ending="timeout"),
+        Fault("stock", "The statement took longer than 30 s and was given up", ending="timeout"),
     ),
 )
 
