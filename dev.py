@@ -51,7 +51,7 @@ The server ({lock}); each explains itself with --help:
 Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
   lint       run every other check: {lints}
-  check      all that CI runs: lint and test
+  check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
 
@@ -89,8 +89,14 @@ def lint(_options: list[str]) -> int:
     return 1 if failed else 0
 
 
-def check(options: list[str]) -> int:
-    return lint([]) or test(options)
+def check(_options: list[str]) -> int:
+    this = [sys.executable, str(ROOT / "dev.py")]
+    steps = [[*this, "test"], [*this, "lint"], [*this[:1], ".ci/image.py"], [".ci/postgresql_15"]]
+    for words in steps:
+        say(f"=== {' '.join(words)}")
+        if subprocess.run(words, check=False).returncode:
+            return 1
+    return 0
 
 
 DEVELOPMENT_COMMANDS = {"test": test, "lint": lint, "check": check}
