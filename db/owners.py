@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 BY_SLUG = "SELECT id, owner_id FROM workspaces WHERE slug = $1"
+SLUGS = "SELECT slug FROM workspaces ORDER BY slug LIMIT $1"
 
 
 class Owned(NamedTuple):
@@ -24,3 +25,13 @@ async def by_slug(url: str, slug: str) -> Owned | None:
     finally:
         await connection.close()
     return Owned(*row) if row else None
+
+
+async def slugs(url: str, most: int) -> list[str]:
+    """The slugs of the workspaces there are, the first ``most`` by name."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(SLUGS, most)
+    finally:
+        await connection.close()
+    return [row["slug"] for row in rows]

@@ -21,7 +21,16 @@ Data = Annotated[
     Parameter(help="Folder of the embedded PostgreSQL (DATA). Without effect with DATABASE_URL."),
 ]
 
-Files = Annotated[list[Path], Parameter(help="Files in JSON.")]
+Files = Annotated[
+    list[Path], Parameter(help="Files in JSON, or folders, of which every *.json is taken.")
+]
+Remarks = Annotated[
+    bool | None,
+    Parameter(
+        name="--report",
+        help="Print what did not map or was changed, not only how much. Default with one file.",
+    ),
+]
 Workspace = Annotated[str, Parameter(help="Slug of the workspace that gets the workflows.")]
 
 app = App(
@@ -115,29 +124,36 @@ def settings() -> int:
 
 
 @importing.command(name="n8n")
-def import_n8n(files: Files, /, *, workspace: Workspace, data: Data = None) -> int:
+def import_n8n(
+    files: Files, /, *, workspace: Workspace, report: Remarks = None, data: Data = None
+) -> int:
     """Import exports of n8n as workflows, with a report of what did not map.
 
-    They belong to the owner of the workspace. Nothing of a file that is refused is stored; the
-    others are imported, and the exit code is 1. Works beside a running server, too.
+    For whoever runs the server: works on its database, beside the running server too, and writes
+    as the owner of the workspace. Nothing of a file that is refused is stored; it is told why, the
+    others are imported, and the exit code is 1.
     """
-    return _import("n8n", files, workspace, data)
+    return _import("n8n", files, workspace, data, remarks=report)
 
 
 @importing.command(name="mcp")
-def import_mcp(files: Files, /, *, workspace: Workspace, data: Data = None) -> int:
+def import_mcp(
+    files: Files, /, *, workspace: Workspace, report: Remarks = None, data: Data = None
+) -> int:
     """Import descriptions of MCP servers (server.json) as workflows.
 
     Refusals and the exit code are as with n8n.
     """
-    return _import("server_json", files, workspace, data)
+    return _import("server_json", files, workspace, data, remarks=report)
 
 
-def _import(reader: str, files: list[Path], workspace: str, data: Path | None) -> int:
+def _import(
+    reader: str, files: list[Path], workspace: str, data: Path | None, *, remarks: bool | None
+) -> int:
     from graphql_api.importing import import_files  # noqa: PLC0415
 
     chosen = read_settings(data=data)
-    return asyncio.run(import_files(chosen, reader, files, workspace, report))
+    return asyncio.run(import_files(chosen, reader, files, workspace, report, remarks=remarks))
 
 
 async def _migrate(settings: Settings) -> int:
