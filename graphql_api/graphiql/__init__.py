@@ -1,4 +1,4 @@
-"""GraphiQL, built from ``src/`` into ``dist/`` and served from here, with no help of other hosts."""
+"""GraphiQL, built from ``src/`` into ``dist/`` and served from here with no other host."""
 
 from graphql_api.graphiql.pages import DemoSignIn, routes
 

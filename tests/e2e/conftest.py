@@ -18,12 +18,13 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.e2e.visit import DemoSignIn, Visit
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 120
+PATIENCE_MS = 30_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The resolver knows no host but this one, so the page has no network beyond the server.
 FLAGS = [
@@ -98,6 +99,7 @@ async def browser() -> AsyncIterator[Browser]:
     if executable is None:
         reason = f"No Chromium: install one of {', '.join(BROWSERS)}, or name it in CHROMIUM"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
@@ -108,7 +110,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def visit(browser: Browser, server: str) -> AsyncIterator[Visit]:
     """A newcomer's first visit."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     visit = Visit(await context.new_page(), server)
     await visit.open()
     yield visit

@@ -119,13 +119,21 @@ async def test_subscriptions_are_signed_in_too(visit: Visit) -> None:
         socket.on("framesent", lambda frame: sent.append(str(frame)))
 
     visit.page.on("websocket", listen)
-    await visit.write("subscription { __typename }")
+    await visit.write("subscription Watch { __typename }")
+    await expect(visit.page.get_by_role("tab", name="Watch")).to_be_visible()
     async with visit.page.expect_websocket() as opened:
         await visit.run()
     await (await opened.value).wait_for_event("framereceived")
     opening = json.loads(sent[0])
     assert opening["type"] == "connection_init"
     assert opening["payload"]["authorization"].startswith("Bearer ")
+
+
+async def test_a_refused_subscription_shows_why(visit: Visit) -> None:
+    await visit.write("subscription Watch { nothingOfTheKind }")
+    await expect(visit.page.get_by_role("tab", name="Watch")).to_be_visible()
+    await visit.run()
+    await expect(visit.answer).to_contain_text('"errors"')
 
 
 async def test_a_closed_example_comes_back_from_the_panel(visit: Visit) -> None:

@@ -1,7 +1,7 @@
 /** How GraphiQL asks the server: queries and mutations over HTTP, subscriptions over WebSocket, both
  * as whoever is signed in. */
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
-import { createClient } from 'graphql-ws';
+import { createClient, type Client } from 'graphql-ws';
 
 import type { Session } from './session';
 
@@ -18,7 +18,7 @@ export function fetcherFor(graphqlUrl: string, session: Session): Fetcher {
   return createGraphiQLFetcher({
     url: http.href,
     fetch: signedFetch(session),
-    wsClient: sockets,
+    wsClient: answering(sockets),
     enableIncrementalDelivery: false,
   });
 }
@@ -57,4 +57,20 @@ function followTheToken(session: Session, reconnect: () => void): void {
     if (signedIn !== before) reconnect();
     before = signedIn;
   });
+}
+
+/** GraphiQL shows answers; a subscription that the server refuses gives it bare errors instead. */
+function answering(sockets: Client): Client {
+  return {
+    ...sockets,
+    subscribe: (payload, sink) =>
+      sockets.subscribe(payload, {
+        ...sink,
+        error(reason) {
+          if (!Array.isArray(reason)) return sink.error(reason);
+          sink.next({ errors: reason });
+          sink.complete();
+        },
+      }),
+  };
 }
