@@ -224,10 +224,11 @@ def small_app(
 
 
 @asynccontextmanager
-async def serving(app: Starlette) -> AsyncGenerator[str]:
+async def serving(app: Starlette, *, lifespan: bool = False) -> AsyncGenerator[str]:
     """A real server of this application on a free port; its address, without the scheme."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_config=None, ws_max_size=2_000_000)
+        on = "on" if lifespan else "off"
+        config = uvicorn.Config(app, log_config=None, ws_max_size=2_000_000, lifespan=on)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
