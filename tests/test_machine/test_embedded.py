@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+import psutil
 import pytest
 
 from db.cluster import Account, CannotStart, programs
@@ -69,10 +70,7 @@ def socket_folder(url: str) -> Path:
 
 
 def children_of(process: int) -> list[int]:
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False
-    )
-    return [int(number) for number in listed.stdout.split()]
+    return [child.pid for child in psutil.Process(process).children()]
 
 
 async def ask(url: str, sql: str) -> object:
