@@ -92,6 +92,11 @@ class Page:
     cursor: Key | None = None
     backward: bool = False
 
+    @property
+    def binds(self) -> bool:
+        """Whether it has values, which are parameters of the statement."""
+        return bool(self.where.values) or self.cursor is not None
+
     def rows(
         self, relation: Many[Any], select: str, where: str, statement: Statement, extra: int
     ) -> str:

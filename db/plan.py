@@ -1,7 +1,7 @@
 """What a compiled plan is made of: expressions that answer in JSON.
 
-A piece is a function that writes itself into the statement of one request, because what a client
-puts into variables may change the text (a filter has another shape) and not only the values.
+A piece is text, or a function that writes itself into the statement of one request, because what a
+client puts into variables may change the text (a filter has another shape) and not only values.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 from db.pages import Page
 from db.relation import Key, Many, One, Statement
 
-Sql = Callable[[Any], str]
+Sql = str | Callable[[Any], str]
 
 IT = '"#"'
 """The alias of what becomes an object: no GraphQL name, or a client's alias could capture it."""
@@ -19,52 +19,69 @@ BROKEN_PROMISE = '"\\u0000"'
 """Stands where the schema promises a value and there is none; no text of PostgreSQL can hold it."""
 
 
-def text(sql: str) -> Sql:
-    return lambda statement: sql
+def sql(*parts: Sql) -> Sql:
+    """One piece of several. What no request changes is put together here, once for all of them."""
+    merged: list[Sql] = []
+    for part in parts:
+        if merged and isinstance(part, str) and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    if len(merged) == 1:
+        return merged[0]
+    return lambda statement: "".join([write(part, statement) for part in merged])
+
+
+def write(piece: Sql, statement: Statement) -> str:
+    return piece if isinstance(piece, str) else piece(statement)
+
+
+def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
+    parts: list[Sql] = []
+    for piece in pieces:
+        parts += [separator, piece] if parts else [piece]
+    return sql(*parts) if parts else ""
 
 
 def cells(named: Mapping[str, Sql]) -> Sql:
-    items = tuple((sql, f' AS "{name}"') for name, sql in named.items())
-    return lambda statement: ", ".join([sql(statement) + name for sql, name in items])
+    return joined(", ", (sql(piece, f' AS "{name}"') for name, piece in named.items()))
 
 
 def json_object(shown: Sql, source: Sql | None = None) -> Sql:
     """An object of cells; null if the source, where there is one, has no row."""
-    if source is None:
-        return lambda statement: f"(SELECT row_to_json({IT}) FROM (SELECT {shown(statement)}) {IT})"
-    return lambda statement: (
-        f"(SELECT row_to_json({IT}) FROM (SELECT {shown(statement)} FROM {source(statement)}) {IT})"
-    )
+    rows = "" if source is None else sql(" FROM ", source)
+    return sql(f"(SELECT row_to_json({IT}) FROM (SELECT ", shown, rows, f") {IT})")
 
 
 def json_list(shown: Sql, source: Sql) -> Sql:
     """A list of objects of cells, one a row of the source, in its order."""
-    return lambda statement: (
-        f"(SELECT coalesce(json_agg({IT}), '[]')"
-        f" FROM (SELECT {shown(statement)} FROM {source(statement)}) {IT})"
-    )
+    items = f"(SELECT coalesce(json_agg({IT}), '[]') FROM (SELECT "
+    return sql(items, shown, " FROM ", source, f") {IT})")
 
 
-def promised(sql: Sql) -> Sql:
-    return lambda statement: f"coalesce({sql(statement)}, '{BROKEN_PROMISE}'::json)"
+def promised(piece: Sql) -> Sql:
+    return sql("coalesce(", piece, f", '{BROKEN_PROMISE}'::json)")
 
 
 def base64(expression: str) -> Sql:
-    return text(f"translate(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')")
+    return f"translate(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')"
 
 
 def enum(column: str, names: Iterable[tuple[str, str]]) -> Sql:
     """The names by which clients know a column's values."""
     cases = " ".join(f"WHEN '{value}' THEN '{name}'" for value, name in names)
-    return text(f"CASE {column} {cases} END")
+    return f"CASE {column} {cases} END"
 
 
 def number(column: str) -> Sql:
     """A float as Python writes it: PostgreSQL leaves the .0 away."""
-    return text(
+    return (
         f"(CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e15"
         f" THEN {column}::bigint || '.0' ELSE {column}::text END)::json"
     )
+
+
+NOTHING_FOUND = "SELECT NULL::int AS place, NULL::json AS item"
 
 
 def keyed_list(
@@ -75,21 +92,19 @@ def keyed_list(
 ) -> Sql:
     """A list of ``length`` objects: in each place wanted the row under that key, else null."""
 
-    def write(statement: Statement) -> str:
+    def written(statement: Statement) -> str:
         found = [
-            f"SELECT keys.place, {json_object(shown[relation])(statement)} AS item"
+            f"SELECT keys.place, {write(json_object(shown[relation]), statement)} AS item"
             f" FROM {_places(relation, places, statement)} {aliases[relation]}"
             for relation, places in wanted.items()
         ]
-        if not found:
-            found = ["SELECT NULL::int AS place, NULL::json AS item"]
         return (
             "(SELECT coalesce(json_agg(found.item ORDER BY places.place), '[]')"
-            f" FROM generate_series(1, {length}) AS places(place)"
-            f" LEFT JOIN ({' UNION ALL '.join(found)}) found USING (place))"
+            f" FROM generate_series(1, {length}) AS places(place) LEFT JOIN"
+            f" ({' UNION ALL '.join(found) or NOTHING_FOUND}) found USING (place))"
         )
 
-    return write
+    return written
 
 
 def _places(relation: One[Any], places: Sequence[tuple[int, Key]], statement: Statement) -> str:
@@ -110,7 +125,7 @@ def connection(
     select: Sql,
     alias: str,
     *,
-    page_of: Callable[[Any], Page],
+    page_of: Page | Callable[[Any], Page],
     shown: Sql,
     lists: Sequence[Sql],
     ends: bool,
@@ -122,31 +137,40 @@ def connection(
     If ``ends``, it has ``next`` and ``previous`` (are there more?), ``start`` and ``end``
     (cursors); if ``total``, ``total``.
     """
+    objects = [json_object(each) for each in lists]
 
-    def write(statement: Statement) -> str:
-        page, source = page_of(statement), select(statement)
+    def made(page: Page, source: str, statement: Statement) -> Sql:
         where = statement.write(page.where) if lists or ends or total else ""
-        columns: list[str] = []
-        rows = ""
+        columns: list[Sql] = []
+        rows: Sql = ""
         if total:
             columns.append(f"(SELECT count(*) FROM ({source}) r WHERE {where}) AS total")
         if lists or ends:
-            rows = f"({page.rows(relation, source, where, statement, extra=int(ends))}) {alias}"
+            rows = (
+                f" FROM ({page.rows(relation, source, where, statement, extra=int(ends))}) {alias}"
+            )
         if ends:
             columns += _ends(page, alias)
         if len(lists) == 1 and not ends:
-            rows = f"(SELECT {lists[0](statement)} FROM {rows}) {IT}"
+            rows = sql(" FROM (SELECT ", lists[0], rows, f") {IT}")
             columns.append(f"coalesce(json_agg({IT}), '[]') AS l0")
         else:
+            only = f") FILTER (WHERE {alias}.n <= {page.size}), '[]') AS l"
             columns += [
-                f"coalesce(json_agg({json_object(each)(statement)})"
-                f" FILTER (WHERE {alias}.n <= {page.size}), '[]') AS l{number}"
-                for number, each in enumerate(lists)
+                sql("coalesce(json_agg(", item, f"{only}{number}")
+                for number, item in enumerate(objects)
             ]
-        table = f"(SELECT {', '.join(columns) or 'TRUE'}{' FROM ' * bool(rows)}{rows}) page"
-        return json_object(shown, text(table))(statement)
+        table = sql("(SELECT ", joined(", ", columns) or "TRUE", rows, ") page")
+        return json_object(shown, table)
 
-    return write
+    if isinstance(page_of, Page) and not page_of.binds and isinstance(select, str):
+        return made(page_of, select, Statement())
+
+    def written(statement: Statement) -> str:
+        page = page_of if isinstance(page_of, Page) else page_of(statement)
+        return write(made(page, write(select, statement), statement), statement)
+
+    return written
 
 
 def _ends(page: Page, alias: str) -> list[str]:

@@ -24,7 +24,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 from db.errors import BadValue, Unavailable
-from db.plan import BROKEN_PROMISE, Sql
+from db.plan import BROKEN_PROMISE, Sql, write
 from db.relation import InvalidArgument
 from graphql_api.cost import Cost, cost_of
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
@@ -126,7 +126,7 @@ class Executor:
             return None
         request = Request(variables)
         try:
-            sql = plan(request)
+            sql = write(plan, request)
             data = await self._resources.database.answer(asker.viewer, sql, request.values)
         except (Declined, InvalidArgument, BadValue, GraphQLError):
             return None

@@ -6,7 +6,7 @@ meaning.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import strawberry
 from graphql import (
@@ -44,7 +44,8 @@ from db.plan import (
     keyed_list,
     number,
     promised,
-    text,
+    sql,
+    write,
 )
 from db.relation import Key, Many, One, Relation, Statement
 from graphql_api.declare import node_key
@@ -65,15 +66,14 @@ from graphql_api.ways import (
 )
 
 LONGEST_NAME = 63
-MOST_RELATIONS = 50
-PAGE_INFO = {
-    "hasNextPage": text("page.next"),
-    "hasPreviousPage": text("page.previous"),
+MOST_RELATIONS = 100
+PAGE_INFO: Mapping[str, Sql] = {
+    "hasNextPage": "page.next",
+    "hasPreviousPage": "page.previous",
     "startCursor": base64("page.start"),
     "endCursor": base64('page."end"'),
 }
 Sets = Sequence[SelectionSetNode]
-Arguments = Callable[["Request"], dict[str, Any]]
 
 
 class Declined(Exception):
@@ -86,6 +86,13 @@ class Request(Statement):
     def __init__(self, variables: VariableValues) -> None:
         super().__init__()
         self.variables = variables
+
+
+class Arguments(NamedTuple):
+    """A field's arguments for a request; ``constant`` where they hold no variable."""
+
+    read: Callable[[Request], dict[str, Any]]
+    constant: dict[str, Any] | None = None
 
 
 class Compiler:
@@ -145,11 +152,11 @@ class Compiler:
         """The relation's SELECT, hung on the parent's columns and the field's arguments."""
         relation, given = way.relation, way.given
         if given is None:
-            return text(relation.select([f'{alias}."{column}"' for column in way.columns]))
+            return relation.select([f'{alias}."{column}"' for column in way.columns])
         arguments = self._arguments(field, node)
 
-        def write(request: Request) -> str:
-            values = given(**arguments(request))
+        def written(request: Request) -> str:
+            values = given(**arguments.read(request))
             return relation.select(
                 [
                     f'{alias}."{column}"'
@@ -159,7 +166,7 @@ class Compiler:
                 ]
             )
 
-        return write
+        return written
 
     def _one(
         self, field: GraphQLField, nodes: list[FieldNode], type_: GraphQLObjectType, select: Sql
@@ -173,28 +180,30 @@ class Compiler:
     ) -> Sql:
         alias = self._alias()
         shown = self._cells(named_type(field), below(nodes), alias)
-        source = aliased(select, alias)
-        return json_list(
-            shown, lambda request: f'{source(request)} ORDER BY {alias}."{relation.tie}"'
-        )
+        in_order = sql(aliased(select, alias), f' ORDER BY {alias}."{relation.tie}"')
+        return json_list(shown, in_order)
 
     def _looked_up(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUp) -> Sql:
         """A branch for each type that the id may name; which one is taken shows with the id."""
         arguments = self._arguments(field, nodes[0])
         branches: dict[Relation[Any], Sql] = {}
+        before = largest = self._relations
         for name, relation in way.relations.items():
+            self._relations = before
 
             def select(request: Request, relation: One[Any] = relation) -> str:
-                found = identified(way, arguments(request)["id"])
+                found = identified(way, arguments.read(request)["id"])
                 return relation.select(bound(request, relation, found[1] if found else ()))
 
             branches[relation] = self._one(field, nodes, self._object_type(name), select)
+            largest = max(largest, self._relations)
+        self._relations = largest
 
-        def write(request: Request) -> str:
-            found = identified(way, arguments(request)["id"])
-            return branches[found[0]](request) if found else "NULL::json"
+        def written(request: Request) -> str:
+            found = identified(way, arguments.read(request)["id"])
+            return write(branches[found[0]], request) if found else "NULL::json"
 
-        return write
+        return written
 
     def _looked_up_all(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUpAll) -> Sql:
         """The rows of each type that is named among the ids, put where their ids stand."""
@@ -205,16 +214,16 @@ class Compiler:
             for name, relation in way.relations.items()
         }
 
-        def write(request: Request) -> str:
-            ids: list[str] = arguments(request)["ids"]
+        def written(request: Request) -> str:
+            ids: list[str] = arguments.read(request)["ids"]
             check_ids(ids)
             wanted: dict[One[Any], list[tuple[int, Key]]] = {}
             for place, id in enumerate(ids, 1):
                 if found := identified(way, id):
                     wanted.setdefault(found[0], []).append((place, found[1]))
-            return keyed_list(wanted, aliases, shown, len(ids))(request)
+            return write(keyed_list(wanted, aliases, shown, len(ids)), request)
 
-        return write
+        return written
 
     def _connection(
         self, field: GraphQLField, nodes: list[FieldNode], way: Connected, select: Sql
@@ -230,12 +239,12 @@ class Compiler:
                 case "__typename":
                     shown[key] = typename(type_)
                 case "totalCount":
-                    shown[key] = text("page.total")
+                    shown[key] = "page.total"
                 case "pageInfo":
                     info = named_type(type_.fields[name])
                     shown[key] = json_object(self._known(info, group, PAGE_INFO))
                 case _:
-                    shown[key] = text(f"page.l{len(lists)}")
+                    shown[key] = f"page.l{len(lists)}"
                     lists.append(self._listed(type_.fields[name], group, alias))
         return connection(
             way.relation,
@@ -281,15 +290,14 @@ class Compiler:
 
     def _page(
         self, field: GraphQLField, node: FieldNode, way: Connected
-    ) -> Callable[[Request], Page]:
+    ) -> Page | Callable[[Request], Page]:
         arguments = self._arguments(field, node)
-        return lambda request: page_of(way, **arguments(request))
+        if arguments.constant is not None:
+            return page_of(way, **arguments.constant)
+        return lambda request: page_of(way, **arguments.read(request))
 
     def _arguments(self, field: GraphQLField, node: FieldNode) -> Arguments:
-        """The arguments as the field's resolver would get them.
-
-        They are read only once where they hold no variable.
-        """
+        """The arguments as the field's resolver would get them."""
         declared = field.extensions["strawberry-definition"]
         converter = self._schema.schema_converter
 
@@ -301,10 +309,17 @@ class Compiler:
                 self._schema.config,
             )
 
+        def of_request(request: Request) -> dict[str, Any]:
+            return read(request.variables)
+
         if any(map(has_variable, node.arguments or ())):
-            return lambda request: read(request.variables)
+            return Arguments(of_request)
         constant = read(self._variables)
-        return lambda request: constant
+
+        def always(_: Request) -> dict[str, Any]:
+            return constant
+
+        return Arguments(always, constant)
 
     def _collected(self, type_: GraphQLObjectType, sets: Sets) -> dict[str, list[FieldNode]]:
         """The fields asked of ``type_``, merged under their response keys, in order."""
@@ -371,7 +386,7 @@ def bound(request: Request, relation: Relation[Any], key: Key) -> list[str]:
 
 
 def aliased(select: Sql, alias: str) -> Sql:
-    return lambda request: f"({select(request)}) {alias}"
+    return sql("(", select, f") {alias}")
 
 
 def below(nodes: list[FieldNode]) -> list[SelectionSetNode]:
@@ -379,7 +394,7 @@ def below(nodes: list[FieldNode]) -> list[SelectionSetNode]:
 
 
 def typename(type_: GraphQLObjectType) -> Sql:
-    return text(f"'{type_.name}'::text")
+    return f"'{type_.name}'::text"
 
 
 def global_id(type_: GraphQLObjectType, alias: str) -> Sql:
@@ -391,7 +406,7 @@ def leaf(field: GraphQLField, column: str) -> Sql:
     type_ = named_type(field)
     if isinstance(type_, GraphQLEnumType):
         return enum(column, [(value.value, name) for name, value in type_.values.items()])
-    return number(column) if type_ is GraphQLFloat else text(column)
+    return number(column) if type_ is GraphQLFloat else column
 
 
 def has_variable(node: Any) -> bool:

@@ -103,10 +103,10 @@ class Seasoning(Visitor):
             case "slug":
                 return StringValueNode(value=self.one_of(["team-1", "team-2", "none"]))
             case "first" | "last":
-                size = self.one_of([None, None, 0, 1, 1, 2, 2, 3, 3, 4, 5, 40, -1, 501])
+                size = self.one_of([None, 0, *[1, 2, 3] * 6, 4, 5, 40, -1, 501])
                 return self.given("Int", size, IntValueNode(value=str(size)))
             case "after" | "before":
-                cursor = self.one_of([*[None] * 60, *self.cursors])
+                cursor = self.one_of([*[None] * 11, self.one_of(self.cursors)])
                 return self.given("String", cursor, StringValueNode(value=cursor or ""))
             case _:
                 return value
@@ -123,6 +123,13 @@ class Seasoning(Visitor):
         text = self.one_of(texts)
         return replace(node, value=self.given("String", text, StringValueNode(value=text)))
 
+    def enter_field(self, node: FieldNode, *_: Any) -> FieldNode:
+        if self.draw(st.integers(0, 9)) == 0:  # first and last meet, which is refused
+            return node
+        unwanted = self.one_of([("last", "before"), ("first", "after")])
+        kept = [each for each in node.arguments or () if each.name.value not in unwanted]
+        return replace(node, arguments=tuple(kept))
+
     def leave_field(self, node: FieldNode, *_: Any) -> FieldNode:
         if self.draw(st.integers(0, 9)) == 0:
             wanted = self.draw(st.booleans())
@@ -130,7 +137,7 @@ class Seasoning(Visitor):
             switch = ArgumentNode(name=NameNode(value="if"), value=value)
             name = NameNode(value=self.one_of(["skip", "include"]))
             node = replace(node, directives=(DirectiveNode(name=name, arguments=(switch,)),))
-        if self.draw(st.integers(0, 39)) == 0:
+        if self.draw(st.integers(0, 199)) == 0:
             alias = self.one_of(["x", "r", "page", "_1", "l0", "n", "keys", "found", "total"])
             node = replace(node, alias=NameNode(value=alias))
         return node
