@@ -86,6 +86,8 @@ class Request(Statement):
     def __init__(self, variables: VariableValues) -> None:
         super().__init__()
         self.variables = variables
+        self.arguments: dict[int, dict[str, Any]] = {}
+        """Those of each field that has variables among them, read once."""
 
 
 class Arguments(NamedTuple):
@@ -310,7 +312,10 @@ class Compiler:
             )
 
         def of_request(request: Request) -> dict[str, Any]:
-            return read(request.variables)
+            found = request.arguments.get(id(node))
+            if found is None:
+                found = request.arguments[id(node)] = read(request.variables)
+            return found
 
         if any(map(has_variable, node.arguments or ())):
             return Arguments(of_request)

@@ -223,5 +223,4 @@ async def test_plan_and_loaders_agree(
         assert exact(plan.body) == exact(loaded.body), (
             f"as {viewer}: {body}\n{plan.body.decode()[:2000]}\n{loaded.body.decode()[:2000]}"
         )
-    print(dict(seen))
     assert seen["compiled"] > len(cases) / 2, seen
