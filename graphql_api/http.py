@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as Headed
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -93,11 +94,16 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
 def client_of(connection: HTTPConnection) -> Client:
     """Where a request comes from: its connection, or what a trusted proxy said of it."""
     host = connection.client.host if connection.client else ""
-    agent = connection.headers.get("user-agent", "")[:LONGEST_AGENT]
+    return Client(_address(host[:60]), connection.headers.get("user-agent", "")[:LONGEST_AGENT])
+
+
+@lru_cache(maxsize=1_000)
+def _address(host: str) -> str:
+    """An IP address as PostgreSQL reads it, without a zone; empty for anything else."""
     try:
-        return Client(str(ipaddress.ip_address(host.partition("%")[0])), agent)
+        return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
-        return Client("", agent)
+        return ""
 
 
 class OverHttp:
@@ -178,16 +184,19 @@ class OverHttp:
             raise _too_large(most)
         try:
             async with asyncio.timeout(self._rules.body_seconds):
-                async for chunk in request.stream():
-                    raw += chunk
+                more = True
+                while more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refused(400, request_error("The body broke off.", "BAD_REQUEST"))
+                    raw += message.get("body", b"")
+                    more = message.get("more_body", False)
                     if len(raw) > most:
                         raise _too_large(most)
         except TimeoutError as error:
             said = f"The body did not arrive within {self._rules.body_seconds:g} seconds."
             body = request_error(said, "REQUEST_TIMEOUT")
             raise Refused(408, body, connection="close") from error
-        except ClientDisconnect as error:
-            raise Refused(400, request_error("The body broke off.", "BAD_REQUEST")) from error
         return bytes(raw)
 
 
