@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 ROOMY = Limits(
-    aliases=1000, cost=10**9, page_size=10**9, tokens=100_000, characters=10**7, root_fields=100
+    aliases=1000, cost=10**9, page_size=2**31, tokens=100_000, characters=10**7, root_fields=100
 )
 
 

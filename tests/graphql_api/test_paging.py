@@ -1,0 +1,452 @@
+"""Pages: every list, in every order and both directions, against lists that Python put in order."""
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cmp_to_key
+from typing import NamedTuple
+
+import pytest
+from graphql import GraphQLEnumType
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphql_api.ways import named_type
+from tests.graph import BONDS, ROOT_LISTS, Row, Rows, global_id
+from tests.graphql_api.asking import OWNER, PAGES, Asking, Data, leading_fields
+
+FIELDS = leading_fields()
+SIZES = (1, 2, 7, 500)
+MOST_PAGES = 3
+
+ORDERS = {
+    "Workspace": {
+        "NAME": "name",
+        "NEWEST": "-created_at",
+        "OLDEST": "created_at",
+        "RECENTLY_UPDATED": "-updated_at",
+    },
+    "WorkspaceMember": {
+        "OLDEST": "joined_at",
+        "NEWEST": "-joined_at",
+        "ROLE": "role joined_at",
+    },
+    "WorkspaceInvitation": {"NEWEST": "-created_at", "OLDEST": "created_at", "EMAIL": "email"},
+    "Workflow": {
+        "NAME": "name",
+        "NEWEST": "-created_at",
+        "OLDEST": "created_at",
+        "RECENTLY_UPDATED": "-updated_at",
+        "STATUS": "status -updated_at",
+        "RECENTLY_EXECUTED": "-last_executed_at",
+        "MOST_EXECUTED": "-total_executions name",
+    },
+    "WorkflowVersion": {"NEWEST": "-version", "OLDEST": "version"},
+    "Integration": {
+        "SERVICE": "service_name account_name",
+        "NEWEST": "-created_at",
+        "RECENTLY_TESTED": "-last_tested_at",
+    },
+    "Deployment": {
+        "NEWEST": "-created_at",
+        "OLDEST": "created_at",
+        "RECENTLY_DEPLOYED": "-deployed_at",
+        "ENVIRONMENT": "environment -created_at",
+    },
+    "Execution": {
+        "NEWEST": "-id",
+        "OLDEST": "id",
+        "SLOWEST": "-duration_ms",
+        "FASTEST": "duration_ms",
+        "STATUS": "status -id",
+    },
+    "ExecutionLog": {"OLDEST": "seq", "NEWEST": "-seq"},
+    "ApiKey": {
+        "NEWEST": "-created_at",
+        "NAME": "name",
+        "RECENTLY_USED": "-last_used_at",
+        "EXPIRING": "expires_at",
+    },
+    "AuditLog": {"NEWEST": "-id", "OLDEST": "id"},
+}
+"""What each order means: columns, with - for those that descend. Nulls come last, and rows that
+are equal come by their ids, in the direction of the last column."""
+
+
+class Listed(NamedTuple):
+    """A list to page through: its field, the id of its parent where it has one, and its rows."""
+
+    field: str
+    parent: str | None
+    target: str
+    rows: list[Row]
+
+
+def in_order(rows: Sequence[Row], order: str) -> list[Row]:
+    terms = [(term.lstrip("-"), term.startswith("-")) for term in order.split()]
+    terms.append(("seq" if "seq" in rows[0] else "id", terms[-1][1]))
+
+    def compared(one: Row, other: Row) -> int:
+        for column, descending in terms:
+            a, b = one[column], other[column]
+            if a == b:
+                continue
+            if a is None or b is None:
+                return 1 if a is None else -1
+            return -1 if (a < b) != descending else 1
+        return 0
+
+    return sorted(rows, key=cmp_to_key(compared))
+
+
+def lists_of(rows: Rows, field: str) -> Listed:
+    """The list that the field is where it is longest."""
+    seen = rows.seen_by(OWNER)
+    if field in ROOT_LISTS:
+        return Listed(field, None, ROOT_LISTS[field], counted(rows, seen[ROOT_LISTS[field]]))
+    type_, target = field.partition(".")[0], BONDS[field].target
+    visible = {row["id"] for row in seen[target]}
+    found = [
+        Listed(field, global_id(type_, parent), target, below)
+        for parent in seen[type_]
+        if (below := [row for row in rows.behind(field, parent) if row["id"] in visible])
+    ]
+    longest = max(found, key=lambda each: len(each.rows))
+    return longest._replace(rows=counted(rows, longest.rows))
+
+
+def counted(rows: Rows, found: list[Row]) -> list[Row]:
+    """The rows, those of workflows with the numbers that they are ordered by."""
+    if "definition" not in found[0] or "updated_at" not in found[0]:
+        return found
+    ran = {row["id"]: rows.behind("Workflow.executions", row) for row in found}
+    return [
+        {
+            **row,
+            "total_executions": len(ran[row["id"]]),
+            "last_executed_at": max((each["started_at"] for each in ran[row["id"]]), default=None),
+        }
+        for row in found
+    ]
+
+
+PAGE = """
+fragment page on {target}Connection {{
+    edges {{ cursor node {{ databaseId }} }}
+    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+}}
+"""
+
+
+class Part(NamedTuple):
+    """Rows ``start`` up to ``end`` of a list, as a page of it."""
+
+    start: int
+    end: int
+    size: int
+    backward: bool
+
+    def arguments(self, number: int) -> str:
+        size, cursor = ("last", "before") if self.backward else ("first", "after")
+        return f"orderBy: $order, {size}: {self.size}, {cursor}: $c{number}"
+
+    def cursor(self, cursors: Sequence[str]) -> str | None:
+        """The cursor that it is asked for with."""
+        place = self.end if self.backward else self.start - 1
+        return cursors[place] if 0 <= place < len(cursors) else None
+
+
+def parts_of(length: int) -> list[Part]:
+    """Pages that join to the whole, from the start and from the end, in every size.
+
+    Of a long list only the first, the last and some between.
+    """
+    found: list[Part] = []
+    for size in SIZES:
+        starts = range(0, length, size)
+        for start in sorted({*starts[:: -(-len(starts) // MOST_PAGES)], starts[-1]}):
+            found.append(Part(start, min(start + size, length), size, backward=False))
+            found.append(Part(max(length - start - size, 0), length - start, size, backward=True))
+    return found
+
+
+def query(listed: Listed, pages: Sequence[str], variables: str) -> str:
+    """A query for pages of the list, each by its arguments: ``p0``, ``p1``, …"""
+    type_, _, name = listed.field.partition(".")
+    selected = " ".join(f"p{n}: {name}({page}) {{ ...page }}" for n, page in enumerate(pages))
+    if type_ == "Viewer":
+        selected = f"viewer {{ {selected} }}"
+    elif type_ != "Query":
+        selected = f"node(id: $id) {{ ... on {type_} {{ {selected} }} }}"
+        variables = f"$id: ID!, {variables}"
+    return f"query ({variables}) {{ {selected} }} {PAGE.format(target=listed.target)}"
+
+
+def pages_in(data: Data) -> list[Data]:
+    """The pages that ``query`` asked for."""
+    below = data.get("node") or data.get("viewer") or data
+    return list(below.values())
+
+
+def test_every_order_is_known() -> None:
+    named = {(target_of(field), order) for field in PAGES for order in order_names(field)}
+
+    assert named == {(type_, order) for type_, orders in ORDERS.items() for order in orders}
+
+
+def target_of(field: str) -> str:
+    return named_type(FIELDS[field]).name.removesuffix("Connection")
+
+
+def order_names(field: str) -> list[str]:
+    type_ = named_type(FIELDS[field].args["orderBy"])
+    assert isinstance(type_, GraphQLEnumType)
+    return list(type_.values)
+
+
+@pytest.mark.parametrize("field", sorted(PAGES))
+async def test_pages_join_to_the_whole_list_in_order(ask: Asking, rows: Rows, field: str) -> None:
+    listed = lists_of(rows, field)
+    given = {"id": listed.parent} if listed.parent else {}
+    order_type = f"$order: {named_type(FIELDS[field].args['orderBy']).name}!"
+    parts = parts_of(len(listed.rows))
+    for_whole = query(listed, ["orderBy: $order, first: 500"], order_type)
+    for_parts = query(
+        listed,
+        [part.arguments(number) for number, part in enumerate(parts)],
+        f"{order_type} {' '.join(f'$c{number}: String' for number in range(len(parts)))}",
+    )
+    for order, terms in ORDERS[listed.target].items():
+        [whole] = pages_in(await ask(for_whole, order=order, **given))
+        cursors = [edge["cursor"] for edge in whole["edges"]]
+        asked = {f"c{number}": part.cursor(cursors) for number, part in enumerate(parts)}
+        pages = pages_in(await ask(for_parts, order=order, **given, **asked))
+
+        expected = [str(row["id"]) for row in in_order(listed.rows, terms)]
+        assert [edge["node"]["databaseId"] for edge in whole["edges"]] == expected, order
+        assert len(set(cursors)) == len(cursors)
+        for page, part in zip(pages, parts, strict=True):
+            assert page == {
+                "edges": whole["edges"][part.start : part.end],
+                "pageInfo": {
+                    "hasNextPage": part.end < len(cursors),
+                    "hasPreviousPage": part.start > 0,
+                    "startCursor": cursors[part.start],
+                    "endCursor": cursors[part.end - 1],
+                },
+            }, (order, part)
+
+
+async def test_the_list_is_shown_by_its_own_order_and_length_where_nothing_is_said(
+    ask: Asking, rows: Rows
+) -> None:
+    seen = rows.seen_by(OWNER)
+    run = max(seen["Execution"], key=lambda row: len(rows.behind("Execution.logs", row)))
+    query = """
+        query ($run: ID!) {
+            executions { nodes { databaseId } }
+            execution(id: $run) { logs { nodes { seq } } }
+        }
+    """
+
+    data = await ask(query, run=str(run["id"]))
+
+    newest = [str(row["id"]) for row in in_order(seen["Execution"], "-id")]
+    assert [node["databaseId"] for node in data["executions"]["nodes"]] == newest[:20]
+    lines = [node["seq"] for node in data["execution"]["logs"]["nodes"]]
+    assert lines == list(range(1, 101))
+
+
+async def test_before_alone_pages_backward(ask: Asking, rows: Rows) -> None:
+    [page] = (await ask("{ executions(last: 1) { pageInfo { startCursor } } }")).values()
+    query = "query ($c: String) { executions(before: $c) { nodes { databaseId } } }"
+
+    data = await ask(query, c=page["pageInfo"]["startCursor"])
+
+    newest = in_order(rows.seen_by(OWNER)["Execution"], "-id")
+    found = [node["databaseId"] for node in data["executions"]["nodes"]]
+    assert found == [str(row["id"]) for row in newest[-21:-1]]
+
+
+ENDS = "nodes { databaseId } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+
+
+async def test_a_page_of_no_rows_says_whether_there_are_any(ask: Asking) -> None:
+    query = f"""
+        {{
+            some: workflows(first: 0) {{ {ENDS} }}
+            backward: workflows(last: 0) {{ {ENDS} }}
+            none: workflows(first: 0, filter: {{search: "no such thing"}}) {{ {ENDS} }}
+        }}
+    """
+
+    data = await ask(query)
+
+    ends = {"startCursor": None, "endCursor": None}
+    forward = {"hasNextPage": True, "hasPreviousPage": False}
+    backward = {"hasNextPage": False, "hasPreviousPage": True}
+    nothing = {"hasNextPage": False, "hasPreviousPage": False}
+    assert data == {
+        "some": {"nodes": [], "pageInfo": forward | ends},
+        "backward": {"nodes": [], "pageInfo": backward | ends},
+        "none": {"nodes": [], "pageInfo": nothing | ends},
+    }
+
+
+async def test_an_empty_list_has_no_ends(ask: Asking, rows: Rows) -> None:
+    listing = f"executions {{ totalCount {ENDS} edges {{ cursor }} }}"
+    idle = next(
+        row
+        for row in rows.seen_by(OWNER)["Workflow"]
+        if not rows.behind("Workflow.executions", row)
+    )
+
+    data = await ask(
+        f"query ($id: ID!) {{ workflow(id: $id) {{ {listing} }} }}", id=str(idle["id"])
+    )
+
+    assert data["workflow"]["executions"] == {
+        "totalCount": 0,
+        "nodes": [],
+        "edges": [],
+        "pageInfo": {
+            "hasNextPage": False,
+            "hasPreviousPage": False,
+            "startCursor": None,
+            "endCursor": None,
+        },
+    }
+
+
+async def test_a_page_goes_on_behind_a_row_that_is_gone(ask: Asking, rows: Rows) -> None:
+    """A cursor names a place, not a row."""
+    query = """
+        query ($c: String) { workspaces(orderBy: NAME, after: $c, first: 500) { nodes { name } } }
+    """
+
+    data = await ask(query, c=cursor("NAME", "Spare 1zzz", str(OWNER.user_id)))
+
+    names = sorted(row["name"] for row in rows.seen_by(OWNER)["Workspace"])
+    found = [node["name"] for node in data["workspaces"]["nodes"]]
+    assert found == [name for name in names if name > "Spare 1zzz"]
+
+
+def cursor(*values: object) -> str:
+    return base64.b64encode(json.dumps(values).encode()).decode()
+
+
+HERE = cursor("NEWEST", str(OWNER.user_id))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "first: 1, last: 1",
+        "first: -1",
+        "last: -1",
+        "first: 501",
+        "last: 501",
+        "first: 2147483647",
+        f'first: 1, before: "{HERE}"',
+        f'last: 1, after: "{HERE}"',
+        f'after: "{HERE}", before: "{HERE}"',
+        f'first: 1, after: "{HERE}", before: "{HERE}"',
+    ],
+)
+async def test_arguments_that_make_no_page_are_refused(ask: Asking, arguments: str) -> None:
+    assert await ask.code(f"{{ executions({arguments}) {{ totalCount }} }}") == "INVALID_INPUT"
+    nested = f"{{ workflows {{ nodes {{ executions({arguments}) {{ totalCount }} }} }} }}"
+    assert await ask.code(nested) == "INVALID_INPUT"
+
+
+FORGED = """
+    query ($order: ExecutionOrder!, $cursor: String) {
+        executions(orderBy: $order, after: $cursor, first: 2) { nodes { databaseId } }
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "",
+        "garbage",
+        "====",
+        "é\x00",
+        "\ud800",
+        HERE,
+        HERE[:-3],
+        HERE + "\n",
+        base64.b64encode(b"\xff\xfe").decode(),
+        base64.b64encode(b"[" * 5000).decode(),
+        base64.b64encode(b'"SLOWEST"').decode(),
+        cursor(),
+        cursor("SLOWEST"),
+        cursor("SLOWEST", 5),
+        cursor("FASTEST", 5, str(OWNER.user_id)),
+        cursor("STATUS", "failed", str(OWNER.user_id)),
+        cursor(5, "SLOWEST", str(OWNER.user_id)),
+        cursor("SLOWEST", 5, str(OWNER.user_id), 5),
+        cursor("SLOWEST", 5, "not a uuid"),
+        cursor("SLOWEST", 5, None),
+        cursor("SLOWEST", "5", str(OWNER.user_id)),
+        cursor("SLOWEST", 2.5, str(OWNER.user_id)),
+        cursor("SLOWEST", [5], str(OWNER.user_id)),
+        cursor("SLOWEST", 2**31, str(OWNER.user_id)),
+        cursor("SLOWEST", -(10**30), str(OWNER.user_id)),
+    ],
+)
+async def test_a_cursor_that_is_none_of_this_order_is_refused(ask: Asking, forged: str) -> None:
+    assert await ask.code(FORGED, order="SLOWEST", cursor=forged) == "INVALID_INPUT"
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+    | st.uuids().map(str)
+    | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+    | st.sampled_from(["infinity", "-infinity", "0001-01-01T00:00:00Z", "\x00", "now"])
+)
+
+
+@given(
+    order=st.sampled_from(["NEWEST", "SLOWEST", "STATUS"]),
+    values=st.lists(SCALARS, max_size=3),
+)
+@settings(max_examples=60, deadline=None)
+async def test_whatever_is_forged_into_a_cursor_is_a_place_or_refused(
+    compiled: Asking, loaders: Asking, order: str, values: list[object]
+) -> None:
+    forged = cursor(order, *values)
+
+    for ask in (compiled, loaders):
+        assert await ask.code(FORGED, order=order, cursor=forged) in (None, "INVALID_INPUT")
+
+
+WORKSPACES = """
+    query ($order: WorkspaceOrder!, $cursor: String) {
+        workspaces(orderBy: $order, after: $cursor, first: 2) { nodes { databaseId } }
+    }
+"""
+
+
+@given(
+    values=st.tuples(st.just("NAME"), st.text(), st.uuids().map(str))
+    | st.tuples(
+        st.just("NEWEST"),
+        st.datetimes(timezones=st.sampled_from([None, UTC])).map(datetime.isoformat)
+        | st.sampled_from(["9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59"]),
+        st.uuids().map(str),
+    )
+)
+@settings(max_examples=60, deadline=None)
+async def test_a_forged_place_is_a_place_or_refused(
+    compiled: Asking, loaders: Asking, values: tuple[str, ...]
+) -> None:
+    for ask in (compiled, loaders):
+        code = await ask.code(WORKSPACES, order=values[0], cursor=cursor(*values))
+        assert code in (None, "INVALID_INPUT")
