@@ -122,6 +122,24 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(
     await nothing_is_left(crowded)
 
 
+async def test_breaking_off_at_any_step_leaves_the_next_one_a_clean_connection(
+    shared_world: World, tenants: dict[UUID, UUID], secrets: Secrets
+) -> None:
+    """asyncpg ends no sequence whose task is cancelled just as the statement has been prepared:
+    what the next request would begin with is then still the middle of this one."""
+    user = next(iter(tenants))
+    async with connect(shared_world.url, secrets, size=1) as database:
+        for steps in range(200):
+            query = f"SELECT to_json({steps} + count(*)) FROM workflows"
+            task = asyncio.create_task(database.answer(Viewer(user), query, []))
+            for _ in range(steps % 40):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+
+            assert await sees_in_a_session(database, user) == [str(tenants[user])]
+
+
 async def test_after_an_error_the_whole_request_fails_and_the_next_one_works(
     crowded: Database, tenants: dict[UUID, UUID]
 ) -> None:
