@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType
+from graphql import GraphQLEnumType, GraphQLField, GraphQLObjectType
 
 from db.session import Viewer
 from graphql_api.execute import Executor, Path
@@ -57,3 +57,11 @@ def leading_fields() -> dict[str, GraphQLField]:
 
 PAGES = {name for name, field in leading_fields().items() if isinstance(way_of(field), Connected)}
 """The fields that are pages of a list."""
+
+
+def orders_of(field: GraphQLField) -> GraphQLEnumType:
+    """The orders that a page can be asked for in."""
+    name = str(field.args["orderBy"].type).rstrip("!")
+    type_ = schema._schema.type_map[name]  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(type_, GraphQLEnumType)
+    return type_

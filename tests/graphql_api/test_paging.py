@@ -8,13 +8,12 @@ from functools import cmp_to_key
 from typing import NamedTuple
 
 import pytest
-from graphql import GraphQLEnumType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphql_api.ways import named_type
 from tests.graph import BONDS, ROOT_LISTS, Row, Rows, global_id
-from tests.graphql_api.asking import OWNER, PAGES, Asking, Data, leading_fields
+from tests.graphql_api.asking import OWNER, PAGES, Asking, Data, leading_fields, orders_of
 
 FIELDS = leading_fields()
 SIZES = (1, 2, 7, 500)
@@ -190,7 +189,9 @@ def pages_in(data: Data) -> list[Data]:
 
 
 def test_every_order_is_known() -> None:
-    named = {(target_of(field), order) for field in PAGES for order in order_names(field)}
+    named = {
+        (target_of(field), order) for field in PAGES for order in orders_of(FIELDS[field]).values
+    }
 
     assert named == {(type_, order) for type_, orders in ORDERS.items() for order in orders}
 
@@ -199,17 +200,11 @@ def target_of(field: str) -> str:
     return named_type(FIELDS[field]).name.removesuffix("Connection")
 
 
-def order_names(field: str) -> list[str]:
-    type_ = named_type(FIELDS[field].args["orderBy"])
-    assert isinstance(type_, GraphQLEnumType)
-    return list(type_.values)
-
-
 @pytest.mark.parametrize("field", sorted(PAGES))
 async def test_pages_join_to_the_whole_list_in_order(ask: Asking, rows: Rows, field: str) -> None:
     listed = lists_of(rows, field)
-    given = {"id": listed.parent} if listed.parent else {}
-    order_type = f"$order: {named_type(FIELDS[field].args['orderBy']).name}!"
+    given: Data = {"id": listed.parent} if listed.parent else {}
+    order_type = f"$order: {orders_of(FIELDS[field]).name}!"
     parts = parts_of(len(listed.rows))
     for_whole = query(listed, ["orderBy: $order, first: 500"], order_type)
     for_parts = query(
@@ -220,7 +215,7 @@ async def test_pages_join_to_the_whole_list_in_order(ask: Asking, rows: Rows, fi
     for order, terms in ORDERS[listed.target].items():
         [whole] = pages_in(await ask(for_whole, order=order, **given))
         cursors = [edge["cursor"] for edge in whole["edges"]]
-        asked = {f"c{number}": part.cursor(cursors) for number, part in enumerate(parts)}
+        asked: Data = {f"c{number}": part.cursor(cursors) for number, part in enumerate(parts)}
         pages = pages_in(await ask(for_parts, order=order, **given, **asked))
 
         expected = [str(row["id"]) for row in in_order(listed.rows, terms)]
