@@ -33,9 +33,9 @@ class Visit:
         await self.signed_in_as.wait_for()
 
     async def sign_in(self, email: str, password: str) -> None:
-        await self.page.get_by_label("E-mail").fill(email)
-        await self.page.get_by_label("Password").fill(password)
-        await self.page.get_by_role("button", name="Sign in", exact=True).last.click()
+        await self.page.get_by_role("textbox", name="E-mail").fill(email)
+        await self.page.get_by_role("textbox", name="Password").fill(password)
+        await self.page.locator(".panel form").get_by_role("button").click()
 
     async def show_tab(self, name: str) -> None:
         await self.page.get_by_role("tab", name=name).click()

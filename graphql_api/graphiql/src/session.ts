@@ -9,6 +9,7 @@
 import refreshSessionOperation from './account/RefreshSession.graphql?raw';
 import signInOperation from './account/SignIn.graphql?raw';
 import signOutOperation from './account/SignOut.graphql?raw';
+import signUpOperation from './account/SignUp.graphql?raw';
 import whoHoldsThisKeyOperation from './account/WhoHoldsThisKey.graphql?raw';
 
 export type Person = { name: string; detail: string; workspaceId: string | null };
@@ -74,6 +75,19 @@ export class Session {
     const user = viewer?.user ?? { name: email, email };
     const workspaceId = viewer?.workspaces.nodes[0]?.id ?? null;
     this.set({ as: 'user', tokens, who: { name: user.name, detail: user.email, workspaceId } });
+  }
+
+  /** Opens an account and signs in to it. Whether the address had one already is not told here; then
+   * the password is of another's making, and the sign-in fails. */
+  async signUp(name: string, email: string, password: string): Promise<void> {
+    const { data } = await this.ask<{ signUp: { errors: UserError[] } }>(signUpOperation, {
+      name,
+      email,
+      password,
+    });
+    const [fault] = data.signUp.errors;
+    if (fault) throw new Refused(fault.message);
+    await this.signIn(email, password);
   }
 
   async useKey(key: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** The three ways in: the demonstration user, e-mail and password, an API key. */
+/** The ways in: the demonstration user, e-mail and password, a new account, an API key. */
 import { useState, type FormEvent } from 'react';
 
 import { Refused, type Session } from './session';
@@ -10,17 +10,29 @@ type Props = {
   demo: Settings['demo'];
   onClose: () => void;
 };
+type Way = 'signIn' | 'signUp' | 'key';
+
+const ACTIONS: Record<Way, string> = {
+  signIn: 'Sign in',
+  signUp: 'Open an account',
+  key: 'Use this key',
+};
+const OFFERS: Record<Way, string> = {
+  signIn: 'Sign in with e-mail and password',
+  signUp: 'Open an account',
+  key: 'Use an API key',
+};
 
 export function SignIn({ session, notice, demo, onClose }: Props) {
-  const [withKey, setWithKey] = useState(false);
+  const [way, setWay] = useState<Way>('signIn');
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<string | null>(null);
 
-  const attempt = async (way: () => Promise<void>) => {
+  const attempt = async (enter: () => Promise<void>) => {
     setBusy(true);
     setFault(null);
     try {
-      await way();
+      await enter();
     } catch (error) {
       setFault(
         error instanceof Refused
@@ -35,11 +47,13 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
     const text = (name: string) => String(given.get(name) ?? '').trim();
-    void attempt(() =>
-      withKey
-        ? session.useKey(text('key'))
-        : session.signIn(text('email'), String(given.get('password') ?? '')),
-    );
+    const password = String(given.get('password') ?? '');
+    const ways: Record<Way, () => Promise<void>> = {
+      signIn: () => session.signIn(text('email'), password),
+      signUp: () => session.signUp(text('name'), text('email'), password),
+      key: () => session.useKey(text('key')),
+    };
+    void attempt(ways[way]);
   };
 
   return (
@@ -68,51 +82,78 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
           </p>
         </>
       )}
-      <form onSubmit={submit} aria-label={withKey ? 'Use an API key' : 'Sign in'}>
-        {withKey ? (
-          <label key="key">
-            API key
-            <input
-              name="key"
-              required
-              pattern="\s*mcp_\S+\s*"
-              title="An API key begins with mcp_"
-              placeholder="mcp_…"
-              autoComplete="off"
-              spellCheck={false}
-            />
-          </label>
-        ) : (
-          <>
-            <label key="email">
-              E-mail
-              <input name="email" type="email" required autoComplete="username" />
-            </label>
-            <label key="password">
-              Password
-              <input name="password" type="password" required autoComplete="current-password" />
-            </label>
-          </>
-        )}
+      <form key={way} onSubmit={submit} aria-label={OFFERS[way]}>
+        {way === 'key' ? <KeyField /> : <AccountFields isNew={way === 'signUp'} />}
         {fault && (
           <p role="alert" className="panel-fault">
             {fault}
           </p>
         )}
         <button type="submit" className={demo ? 'action' : 'action action-first'} disabled={busy}>
-          {withKey ? 'Use this key' : 'Sign in'}
+          {ACTIONS[way]}
         </button>
       </form>
-      <button
-        type="button"
-        className="panel-link"
-        onClick={() => {
-          setWithKey(!withKey);
-          setFault(null);
-        }}
-      >
-        {withKey ? 'Sign in with e-mail and password instead' : 'Use an API key instead'}
-      </button>
+      <p className="panel-ways">
+        {(Object.keys(OFFERS) as Way[])
+          .filter((other) => other !== way)
+          .map((other) => (
+            <button
+              key={other}
+              type="button"
+              className="panel-link"
+              onClick={() => {
+                setWay(other);
+                setFault(null);
+              }}
+            >
+              {OFFERS[other]}
+            </button>
+          ))}
+      </p>
     </>
+  );
+}
+
+function AccountFields({ isNew }: { isNew: boolean }) {
+  return (
+    <>
+      {isNew && (
+        <label>
+          Name
+          <input name="name" required maxLength={200} autoComplete="name" />
+        </label>
+      )}
+      <label>
+        E-mail
+        <input name="email" type="email" required autoComplete="username" />
+      </label>
+      <label>
+        Password
+        <input
+          name="password"
+          type="password"
+          required
+          minLength={isNew ? 8 : undefined}
+          autoComplete={isNew ? 'new-password' : 'current-password'}
+        />
+      </label>
+    </>
+  );
+}
+
+function KeyField() {
+  return (
+    <label>
+      API key
+      <input
+        name="key"
+        required
+        pattern="\s*mcp_\S+\s*"
+        title="An API key begins with mcp_"
+        placeholder="mcp_…"
+        autoComplete="off"
+        spellCheck={false}
+      />
+    </label>
   );
 }
