@@ -1,7 +1,7 @@
 """Asking the graph along one of the two paths that answer it, and what there is to ask for."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLEnumType, GraphQLField, GraphQLObjectType
 
@@ -61,7 +61,7 @@ PAGES = {name for name, field in leading_fields().items() if isinstance(way_of(f
 
 def orders_of(field: GraphQLField) -> GraphQLEnumType:
     """The orders that a page can be asked for in."""
-    name = str(field.args["orderBy"].type).rstrip("!")
+    name = str(cast("Any", field.args["orderBy"]).type).rstrip("!")
     type_ = schema._schema.type_map[name]  # pyright: ignore[reportPrivateUsage]
     assert isinstance(type_, GraphQLEnumType)
     return type_
