@@ -207,6 +207,14 @@ class Database:
                     bound(query, len(values)), *values, *self.seal.settings(viewer)
                 )
 
+    async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
+        """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
+        sql = f"EXPLAIN (ANALYZE, BUFFERS) {bound(query, len(values))}"
+        with refusal_of():
+            async with self.api.acquire(timeout=self.patience) as connection:
+                rows = await connection.fetch(sql, *values, *self.seal.settings(viewer))
+        return "\n".join(row[0] for row in rows)
+
     async def ready(self) -> None:
         """Raises Unavailable unless the database answers."""
         with refusal_of():

@@ -77,7 +77,11 @@ Sets = Sequence[SelectionSetNode]
 
 
 class Declined(Exception):
-    """The operation is not one for a plan; the message says why, in a few fixed words."""
+    """The operation is not one for a plan; ``reason`` says why, in a few fixed words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Request(Statement):

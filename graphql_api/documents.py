@@ -1,0 +1,142 @@
+"""Documents that are fit to be executed: read, checked and kept, so that one seen before costs
+neither parsing nor validation."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+
+from db.plan import Sql
+from graphql_api import metrics
+from graphql_api.cost import Cost, cost_of
+from graphql_api.limits import Limits, check_cost, read_document, validate_document
+from graphql_api.messages import Body, RequestFault
+from graphql_api.plan import Declined
+
+MOST_DOCUMENTS = 1000
+MOST_CHARACTERS = 5_000_000
+
+
+@dataclass
+class Document:
+    """A valid document with one operation chosen, and its plans: one a way its directives fall."""
+
+    document: DocumentNode
+    fragments: dict[str, FragmentDefinitionNode]
+    operation: OperationDefinitionNode
+    cost: Cost
+    switches: tuple[str, ...]
+    plans: dict[tuple[object, ...], Sql | Declined] = field(default_factory=lambda: {})
+
+
+class Documents:
+    """The documents seen last, bounded in number and in characters."""
+
+    def __init__(
+        self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool
+    ) -> None:
+        self._schema, self._limits = schema, limits
+        self._introspection, self._suggestions = introspection, suggestions
+        self._kept: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
+        self._characters = 0
+
+    def of(self, body: Body) -> Document:
+        """The document of a request. Raises RequestFault where it is none to execute."""
+        if not body.query:
+            raise request_fault("The request has no `query`.", "NO_QUERY")
+        key = body.query, body.operation_name
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        with metrics.PARSE.time():
+            document = self._read(*key)
+        self._keep(key, document)
+        return document
+
+    def variables(self, document: Document, given: dict[str, Any]) -> VariableValues:
+        """The variables as the operation declares them. Raises RequestFault where they are wrong,
+        or ask for too much."""
+        variables = get_variable_values(
+            self._schema, document.operation.variable_definitions or (), given, max_errors=5
+        )
+        if not isinstance(variables, VariableValues):
+            for error in variables:
+                error.extensions = {"code": "INVALID_VARIABLES"}
+            raise RequestFault(*variables)
+        try:
+            check_cost(document.cost, variables.coerced, self._limits)
+        except GraphQLError as error:
+            raise RequestFault(error) from None
+        return variables
+
+    def _read(self, text: str, name: str | None) -> Document:
+        try:
+            document = read_document(text, self._limits)
+        except GraphQLError as error:
+            raise RequestFault(error) from None
+        faults = validate_document(
+            self._schema,
+            document,
+            introspection=self._introspection,
+            suggestions=self._suggestions,
+        )
+        if faults:
+            raise RequestFault(*faults)
+        operation = chosen(document, name)
+        fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        cost = cost_of(self._schema, document, operation)
+        return Document(document, fragments, operation, cost, switches(document))
+
+    def _keep(self, key: tuple[str, str | None], document: Document) -> None:
+        self._kept[key] = document
+        self._characters += len(key[0])
+        while len(self._kept) > MOST_DOCUMENTS or self._characters > MOST_CHARACTERS:
+            (text, _), _ = self._kept.popitem(last=False)
+            self._characters -= len(text)
+
+
+def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to run: the one of that name, or the only one."""
+    operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
+    if name is None and len(operations) > 1:
+        raise request_fault(
+            "The document has several operations; name one in `operationName`.", "NO_OPERATION_NAME"
+        )
+    for operation in operations:
+        if name is None or (operation.name and operation.name.value == name):
+            return operation
+    raise request_fault(f"The document has no operation {name!r}.", "NO_SUCH_OPERATION")
+
+
+def request_fault(message: str, code: str) -> RequestFault:
+    return RequestFault(GraphQLError(message, extensions={"code": code}))
+
+
+def switches(document: DocumentNode) -> tuple[str, ...]:
+    """The variables that @skip and @include hang on."""
+    found: dict[str, None] = {}
+
+    class Switches(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    found[argument.value.name.value] = None
+
+    visit(document, Switches())
+    return tuple(found)
