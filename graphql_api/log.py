@@ -5,9 +5,12 @@ Whatever a request binds with ``structlog.contextvars`` (its id) is on every lin
 
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
-from structlog.typing import Processor
+import structlog.tracebacks
+from structlog.typing import EventDict, Processor
 
 from graphql_api.settings import Settings
 
@@ -17,33 +20,64 @@ def set_up(settings: Settings) -> None:
     text = settings.log_format == "text"
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if text else "iso", utc=not text),
         structlog.processors.StackInfoRenderer(),
     ]
+    last = _for_people() if text else _for_machines()
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *last],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
+        if text
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_last(text)],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *last[:-1],
+                _as_text(last[-1]),
+            ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level.upper())
+    root.setLevel(level)
     if text:
         logging.getLogger("uvicorn").setLevel("WARNING")
 
 
-def _last(text: bool) -> list[Processor]:
-    if text:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+def _for_people() -> list[Processor]:
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]
+
+
+def _for_machines() -> list[Processor]:
+    # Local variables stay out of tracebacks: a password may be one.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(tracebacks),
+        structlog.processors.JSONRenderer(_json),
+    ]
+
+
+def _json(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def _as_text(render: Processor) -> Processor:
+    """The last processor, for a formatter of the standard library, which takes no bytes."""
+
+    def rendered(logger: Any, name: str, event: EventDict) -> str:
+        line = render(logger, name, event)
+        return line.decode() if isinstance(line, bytes) else str(line)
+
+    return rendered
