@@ -199,7 +199,8 @@ async def test_who_may_append(world: World, team: Team) -> None:
     assert await kept(world, team.execution) == [(1, "by key")]
 
 
-async def test_appending_does_not_read_the_log(world: World, team: Team) -> None:
+@pytest.mark.parametrize("plans", ["auto", "force_generic_plan", "force_custom_plan"])
+async def test_appending_does_not_read_the_log(world: World, team: Team, plans: str) -> None:
     """The cost of a batch must not grow with the log it is appended to."""
     await world.superuser.execute(
         "INSERT INTO execution_logs (execution_id, seq, workspace_id, message)"
@@ -218,6 +219,7 @@ async def test_appending_does_not_read_the_log(world: World, team: Team) -> None
     read = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = $1"
 
     async with world.superuser.transaction():
+        await world.superuser.execute(f"SET LOCAL plan_cache_mode = {plans}")
         await world.superuser.execute("SELECT app.become($1)", team.editor)
         for _ in range(8):  # beyond the fifth, the plan may become a generic one
             await world.superuser.execute(APPEND, team.execution, json.dumps(lines("a", "b", "c")))
