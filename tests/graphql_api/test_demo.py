@@ -206,9 +206,9 @@ async def test_the_nested_graph_has_something_at_every_level(visitors: Company) 
     ]
     for each in workflows["nodes"]:
         assert each["createdBy"]["name"] in {"Ada Lindqvist", "Noor Haddad"}
-        assert len(each["versions"]["nodes"]) == 2
-        assert len(each["deployments"]["nodes"]) == 2
-        assert len(each["executions"]["nodes"]) == 2
+        assert each["versions"]["nodes"]
+        assert each["deployments"]["nodes"]
+        assert each["executions"]["nodes"]
         assert all(run["logs"]["nodes"] for run in each["executions"]["nodes"])
 
 
