@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from graphql import GraphQLInputObjectType
@@ -49,11 +49,14 @@ def before(column: str) -> Meaning:
 
 def contains(*columns: str) -> Meaning:
     def passes(_: Rows, row: Row, text: str) -> bool:
-        values = [row[column] for column in columns if row[column] is not None]
-        words = [" ".join(value) if isinstance(value, list) else str(value) for value in values]
+        words = [words_of(row[column]) for column in columns if row[column] is not None]
         return bool(words) and text.lower() in " ".join(words).lower()
 
     return passes
+
+
+def words_of(value: object) -> str:
+    return " ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
 
 
 def overlaps(column: str) -> Meaning:
@@ -200,7 +203,7 @@ def written(value: Any) -> Any:
 
 
 async def found_by(
-    ask: Asking, rows: Rows, filter: str, wanted: Data
+    ask: Asking, rows: Rows, filter: str, wanted: Data | None
 ) -> tuple[list[Row], set[str]]:
     """The rows of the list that the filter is for, and the ids of those that it lets pass."""
     type_, field, of = WHERE[filter]
