@@ -3,14 +3,16 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from db.secrets import Secrets
 from db.session import Client, connect
+from db.streams import reading_streams
 from graphql_api import graphiql, health, http, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
@@ -19,8 +21,10 @@ from graphql_api.limits import Limits
 from graphql_api.messages import Service
 from graphql_api.schema import schema
 from graphql_api.settings import Settings
+from resolvers import streams
 from resolvers.context import Asker, Resources
 from resolvers.passwords import Passwords
+from resolvers.streams import Streams
 from resolvers.tokens import Tokens
 
 
@@ -59,6 +63,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
         WebSocketRoute("/graphql", over_websocket),
         *health.routes(),
     ]
+    if settings.metrics:
+        found.append(Route("/metrics", _metrics))
     if settings.graphiql:
         found += [Route("/", _to_graphiql), *graphiql.routes(demo=_demo(settings))]
     return found
@@ -75,15 +81,29 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
     )
     passwords = Passwords(threads=settings.password_threads)
     try:
-        async with connect(
-            settings.database_url.get_secret_value(),
-            secrets,
-            size=settings.pool_size,
-            sign_in_size=settings.sign_in_pool_size,
-            statement_timeout=settings.statement_timeout_seconds,
-            statement_cache=settings.statement_cache_size,
-        ) as database:
-            yield Resources(database, passwords, Tokens(secrets, settings.access_token_minutes))
+        async with (
+            connect(
+                settings.database_url.get_secret_value(),
+                secrets,
+                size=settings.pool_size,
+                sign_in_size=settings.sign_in_pool_size,
+                statement_timeout=settings.statement_timeout_seconds,
+                statement_cache=settings.statement_cache_size,
+            ) as database,
+            reading_streams(
+                settings.database_url.get_secret_value(),
+                secrets,
+                statement_cache=settings.statement_cache_size,
+            ) as reader,
+            Streams(
+                streams.Limits(
+                    per_viewer=settings.max_subscriptions_per_viewer,
+                    per_process=settings.max_subscriptions_per_process,
+                )
+            ).running(database, reader) as watching,
+        ):
+            tokens = Tokens(secrets, settings.access_token_minutes)
+            yield Resources(database, passwords, tokens, watching)
     finally:
         passwords.close()
 
@@ -113,6 +133,10 @@ def service(settings: Settings, resources: Resources) -> Service:
 
 def _service(connection: HTTPConnection) -> Service:
     return connection.app.state.service
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _to_graphiql(_: Request) -> RedirectResponse:

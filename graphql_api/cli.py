@@ -123,6 +123,27 @@ def settings() -> int:
     return 0
 
 
+@app.command
+def explain(
+    file: Annotated[Path, Parameter(help="A document with one query.")],
+    /,
+    *,
+    variables: Annotated[str, Parameter(help="Its variables, a JSON object.")] = "{}",
+    email: Annotated[
+        str | None, Parameter(name="--as", help="Address of the person who asks; else nobody.")
+    ] = None,
+    data: Data = None,
+) -> int:
+    """Print the SQL that answers a query, and how PostgreSQL runs it.
+
+    The query is run, read only. The exit code is 1 if it has no plan, and why.
+    """
+    from graphql_api import explaining  # noqa: PLC0415
+
+    chosen = read_settings(data=data)
+    return asyncio.run(explaining.explain(chosen, file, variables, email, report))
+
+
 @importing.command(name="n8n")
 def import_n8n(
     files: Files, /, *, workspace: Workspace, report: Remarks = None, data: Data = None

@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     graphiql: bool = Field(
         default_factory=_in_development, description="Serve GraphiQL, the page to explore the API."
     )
+    metrics: bool = Field(
+        default_factory=_in_development,
+        description="Answer Prometheus at `/metrics`, which tells of this process alone. In "
+        "production let the proxy keep it from the outside.",
+    )
     field_suggestions: bool = Field(
         default_factory=_in_development, description="Suggest names when a field does not exist."
     )
@@ -144,7 +149,8 @@ class Settings(BaseSettings):
     max_cost: int = Field(
         default=100_000,
         ge=1,
-        description="Rows that a request may touch, counted from its page sizes before it runs.",
+        description="Fields that a request may have answered, counted from its page sizes before "
+        "it runs; a `totalCount` counts ten.",
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1024, description="Bytes of a request's body."
@@ -157,6 +163,12 @@ class Settings(BaseSettings):
     )
     max_subscriptions: int = Field(
         default=50, ge=1, le=10_000, description="Subscriptions on one WebSocket."
+    )
+    max_subscriptions_per_viewer: int = Field(
+        default=200, ge=1, description="Subscriptions of one user or API key in each process."
+    )
+    max_subscriptions_per_process: int = Field(
+        default=10_000, ge=1, description="Subscriptions in each process."
     )
     shutdown_seconds: int = Field(
         default=10, ge=1, le=600, description="Time that running requests have when it stops."
