@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from inspect import isawaitable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import strawberry
 from graphql import (
@@ -11,7 +10,6 @@ from graphql import (
     GraphQLError,
     OperationType,
     execute,  # pyright: ignore[reportUnknownVariableType]
-    subscribe,  # pyright: ignore[reportUnknownVariableType]
 )
 from graphql.execution.values import VariableValues
 
@@ -24,6 +22,7 @@ from graphql_api.limits import Limits
 from graphql_api.masking import shown
 from graphql_api.messages import Answer, Body, RequestFault, encode, refused
 from graphql_api.plan import Compiler, Declined, Request
+from graphql_api.sharing import Subscriptions
 from resolvers.context import Asker, Context, Resources
 
 MOST_PLANS_A_DOCUMENT = 8
@@ -50,6 +49,7 @@ class Executor:
         self._documents = Documents(
             self._core, limits, introspection=introspection, suggestions=suggestions
         )
+        self._subscriptions = Subscriptions(schema, resources, response)
 
     async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
         """The response to a request. Raises Unavailable where the database cannot be reached."""
@@ -78,24 +78,9 @@ class Executor:
         """The responses of a subscription, each encoded. Raises RequestFault."""
         document = self._documents.of(body)
         self._documents.variables(document, body.variables or {})
-        context = Context(self._resources, asker)
-        try:
-            source = subscribe(
-                self._core,
-                document.document,
-                context_value=context,
-                variable_values=body.variables,
-                operation_name=body.operation_name,
-            )
-            source = await source if isawaitable(source) else source
-            if isinstance(source, ExecutionResult):
-                yield encode(response(source))
-                return
-            async with aclosing(cast("AsyncGenerator[ExecutionResult]", source)) as results:
-                async for result in results:
-                    yield encode(response(result))
-        finally:
-            await context.end()
+        async with aclosing(self._subscriptions.results(document, body, asker)) as results:
+            async for result in results:
+                yield result
 
     def operation_type(self, body: Body) -> str | None:
         """``query``, ``mutation`` or ``subscription``; None where it cannot be told."""

@@ -23,6 +23,7 @@ from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
 from graphql_api.types.imports import ImportMutations
 from graphql_api.types.scalars import SCALARS
+from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.workflows import Workflow, WorkflowFilter
 from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
@@ -74,6 +75,7 @@ schema = checked(
     strawberry.Schema(
         Query,
         Mutation,
+        Subscription,
         types=[Node, *ERRORS],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,6 +11,7 @@ import strawberry
 
 from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
 from resolvers.loaders import Loaders
+from resolvers.streams import Streams
 
 if TYPE_CHECKING:
     from resolvers.passwords import Passwords
@@ -24,6 +25,7 @@ class Resources:
     database: Database
     passwords: "Passwords"
     tokens: "Tokens"
+    streams: Streams = field(default_factory=Streams)
 
 
 @dataclass(frozen=True, slots=True)
