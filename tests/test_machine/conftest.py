@@ -1,5 +1,5 @@
 """The program as people start it: a process of its own, with next to no environment."""
-# ruff: noqa: ASYNC240, S603, S607
+# ruff: noqa: ASYNC221, ASYNC240, S603, S607
 
 import subprocess
 import sys
@@ -10,6 +10,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from db.embedded import embedded
+from graphql_api.home import bring_up, home
+from graphql_api.serving import load_demo
+from graphql_api.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +43,26 @@ def data(made: Path, folder: Path) -> Path:
     """A data folder in which a server has run."""
     copy = folder / "data"
     subprocess.run(["cp", "-a", made, copy], check=True)
+    return copy
+
+
+@pytest.fixture(scope="session")
+async def demonstrated(made: Path) -> Path:
+    """A data folder as a first ``serve`` leaves it, with the demonstration in it."""
+    data = made.with_name("demonstrated")
+    subprocess.run(["cp", "-a", made, data], check=True)
+    settings = read_settings(data=data)
+    async with home(settings, said_to_nobody) as place:
+        await bring_up(place, settings, said_to_nobody)
+        await load_demo(place, said_to_nobody)
+    return data
+
+
+@pytest.fixture
+def demo_data(demonstrated: Path, folder: Path) -> Path:
+    """A data folder with the demonstration in it."""
+    copy = folder / "data"
+    subprocess.run(["cp", "-a", demonstrated, copy], check=True)
     return copy
 
 

@@ -103,28 +103,33 @@ async def test_what_was_stored_is_there_after_a_restart(folder: Path) -> None:
         assert await ask(url, "SELECT number FROM kept") == 7
 
 
-async def test_text_is_unicode_and_times_are_utc(data: Path) -> None:
-    async with embedded(data, silent, durable=False) as url:
-        assert await ask(url, "SELECT lower('ÅÑ') || current_setting('timezone')") == "åñUTC"
-
-
-async def test_a_server_that_must_not_lose_anything_writes_to_the_disk(data: Path) -> None:
+@pytest.fixture(scope="module")
+async def running(made: Path) -> AsyncGenerator[str]:
+    """A server for those who only ask it."""
+    data = made.with_name("running")
+    subprocess.run(["cp", "-a", made, data], check=True)
     async with embedded(data, silent) as url:
-        assert await ask(url, "SHOW fsync") == "on"
+        yield url
 
 
-async def test_the_server_listens_on_no_port(data: Path) -> None:
-    async with embedded(data, silent, durable=False) as url:
-        assert await ask(url, "SHOW listen_addresses") == ""
+async def test_text_is_unicode_and_times_are_utc(running: str) -> None:
+    assert await ask(running, "SELECT lower('ÅÑ') || current_setting('timezone')") == "åñUTC"
 
 
-async def test_a_login_needs_its_password(data: Path) -> None:
-    async with embedded(data, silent, durable=False) as url:
-        await ask(url, "CREATE ROLE somebody LOGIN PASSWORD 'right'")
-        as_somebody = url.replace("postgres@", "somebody:{}@")
-        assert await ask(as_somebody.format("right"), "SELECT current_user") == "somebody"
-        with pytest.raises(asyncpg.InvalidPasswordError):
-            await ask(as_somebody.format("wrong"), "SELECT 1")
+async def test_a_server_that_must_not_lose_anything_writes_to_the_disk(running: str) -> None:
+    assert await ask(running, "SHOW fsync") == "on"
+
+
+async def test_the_server_listens_on_no_port(running: str) -> None:
+    assert await ask(running, "SHOW listen_addresses") == ""
+
+
+async def test_a_login_needs_its_password(running: str) -> None:
+    await ask(running, "CREATE ROLE somebody LOGIN PASSWORD 'right'")
+    as_somebody = running.replace("postgres@", "somebody:{}@")
+    assert await ask(as_somebody.format("right"), "SELECT current_user") == "somebody"
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await ask(as_somebody.format("wrong"), "SELECT 1")
 
 
 @needs_root
