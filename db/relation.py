@@ -11,7 +11,6 @@ columns, so both paths ask the database one and the same question. A client's te
 SQL here: every value is a parameter.
 """
 
-import types
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -150,5 +149,4 @@ def columns_from_table(row: type[msgspec.Struct], alias: str) -> str:
 
 @cache
 def nullable(row: type[msgspec.Struct], column: str) -> bool:
-    hint = columns_of(row)[column]
-    return isinstance(hint, types.UnionType) and type(None) in hint.__args__
+    return type(None) in typing.get_args(columns_of(row)[column])
