@@ -52,6 +52,7 @@ Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
   lint       run every other check: {lints}
   check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
+  bench      measure how fast the server answers, next to others
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
 
@@ -99,7 +100,11 @@ def check(_options: list[str]) -> int:
     return 0
 
 
-DEVELOPMENT_COMMANDS = {"test": test, "lint": lint, "check": check}
+def bench(options: list[str]) -> int:
+    return become(["python", "-m", "bench", *options])
+
+
+DEVELOPMENT_COMMANDS = {"test": test, "lint": lint, "check": check, "bench": bench}
 
 
 def passes(what: str, words: list[str]) -> bool:

@@ -1,0 +1,1 @@
+"""Measurements: how fast we answer, next to others that answer the same."""

@@ -1,0 +1,124 @@
+"""Load on one server: how many requests a second it answers, how late, and with how much work."""
+
+import asyncio
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+LUA = Path(__file__).with_name("wrk.lua")
+
+
+class Shot(NamedTuple):
+    """``p50`` and ``p99`` are in milliseconds; ``server`` and ``postgres`` are milliseconds of CPU
+    a request, None where the system does not tell."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+    server: float | None
+    postgres: float | None
+
+
+class Target(NamedTuple):
+    """A server to ask: its process, and that of the PostgreSQL behind it."""
+
+    port: int
+    process: int
+    postmaster: int
+
+
+async def shoot(target: Target, body: Path, token: str, connections: int, seconds: float) -> Shot:
+    """Ask the same again and again on so many connections, each waiting for its answer."""
+    drive = _wrk if shutil.which("wrk") else _asyncio
+    before = _work([target.process]), _work(_backends(target.postmaster))
+    requests, elapsed, errors, p50, p99 = await drive(
+        target.port, body, token, connections, seconds
+    )
+    after = _work([target.process]), _work(_backends(target.postmaster))
+    own, postgres = (
+        (now - then) * 1000 / max(requests, 1) if now is not None and then is not None else None
+        for now, then in zip(after, before, strict=True)
+    )
+    return Shot(requests / elapsed, p50, p99, errors, own, postgres)
+
+
+Told = tuple[int, float, int, float, float]
+
+
+async def _wrk(port: int, body: Path, token: str, connections: int, seconds: float) -> Told:
+    process = await asyncio.create_subprocess_exec(
+        "wrk",
+        *("-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(LUA)),
+        f"http://127.0.0.1:{port}/graphql",
+        env={"PATH": os.environ.get("PATH", ""), "BODY": str(body), "TOKEN": token},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    told = output.decode().partition("TOLD ")[2].split()
+    requests, micros, errors, p50, p99 = map(float, told)
+    return int(requests), micros / 1e6, int(errors), p50 / 1000, p99 / 1000
+
+
+async def _asyncio(port: int, body: Path, token: str, connections: int, seconds: float) -> Told:
+    """The same where there is no wrk. It takes more of the processor than wrk does."""
+    content = body.read_bytes()
+    request = (
+        f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(content)}\r\n\r\n"
+    ).encode() + content
+    took: list[float] = []
+    errors = 0
+    began = time.perf_counter()
+
+    async def one() -> None:
+        nonlocal errors
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+        while (start := time.perf_counter()) < began + seconds:
+            writer.write(request)
+            errors += await _read_answer(reader) != b"200"
+            took.append((time.perf_counter() - start) * 1000)
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    took.sort()
+    p50, p99 = (took[len(took) * percent // 100] for percent in (50, 99))
+    return len(took), time.perf_counter() - began, errors, p50, p99
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> bytes:
+    """The status of an answer that was read to its end."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+    await reader.readexactly(int(length))
+    return head.split(b" ", 2)[1]
+
+
+# The processor's time, as Linux tells it
+
+
+def _work(processes: list[int]) -> float | None:
+    """Seconds that these processes have worked."""
+    try:
+        return sum(map(_seconds, processes)) if processes else None
+    except OSError:
+        return None
+
+
+def _seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _backends(postmaster: int) -> list[int]:
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[1]) == postmaster:
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,120 @@
+// PostGraphile 5 on the same database, login and policies as ours: server.mjs URL PORT
+//
+// Who asks is read from the same access token (VIEWER_KEY, KEY_ID and TOKEN_KEY are ours, in hex), and
+// is bound to each transaction by the same three settings. Its own adaptor takes four round trips for
+// that (begin; set_config; the query; commit). Here the first two are one.
+
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
+import { createWithPgClient, makePgService } from "postgraphile/adaptors/pg";
+import { makePgSmartTagsPlugin } from "postgraphile/utils";
+import { grafserv } from "postgraphile/grafserv/node";
+import { postgraphile } from "postgraphile";
+import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
+import jwt from "jsonwebtoken";
+import pg from "pg";
+
+const [url, port] = process.argv.slice(2);
+const tokenKey = Buffer.from(process.env.TOKEN_KEY, "hex");
+const viewerKey = Buffer.from(process.env.VIEWER_KEY, "hex");
+const kid = process.env.KEY_ID;
+
+function viewerOf(authorization) {
+  if (!authorization?.startsWith("Bearer ")) return null;
+  const claims = jwt.verify(authorization.slice(7), tokenKey, {
+    algorithms: ["HS256"],
+    audience: "graphql-api",
+    issuer: "graphql-api",
+  });
+  return claims.sub;
+}
+
+function settingsOf(user) {
+  const expiry = String(Math.floor(Date.now() / 1000) + 60).padStart(10, "0");
+  const mac = createHmac("sha256", viewerKey).update(`u${user}${expiry}${kid}`).digest("hex");
+  return { "app.current_user_id": user, "app.viewer_proof": `${expiry}${kid}${mac}` };
+}
+
+const UUID = /^[0-9a-f-]{36}$/;
+const PROOF = /^[0-9a-f]{76}$/;
+
+/** begins the transaction and binds the viewer, in one round trip */
+function beginning(settings) {
+  const user = settings["app.current_user_id"];
+  const proof = settings["app.viewer_proof"];
+  if (!UUID.test(user) || !PROOF.test(proof)) throw new Error("no such viewer");
+  return `begin; select set_config('app.current_user_id', '${user}', true),
+    set_config('app.current_api_key_id', '', true),
+    set_config('app.viewer_proof', '${proof}@' || extract(epoch FROM now()), true)`;
+}
+
+const pool = new pg.Pool({ connectionString: url, max: 10, idleTimeoutMillis: 0 });
+
+const service = makePgService({
+  name: "main",
+  pool,
+  schemas: ["public"],
+  pubsub: false,
+});
+
+const adaptor = {
+  createWithPgClient(options, variant) {
+    const plain = createWithPgClient(options, variant);
+    const bound = async (settings, callback) => {
+      if (!settings?.["app.current_user_id"]) return plain(settings, callback);
+      return plain(null, async (client) => {
+        await client.rawClient.query(beginning(settings));
+        try {
+          const result = await callback(client);
+          await client.rawClient.query("commit");
+          return result;
+        } catch (error) {
+          await client.rawClient.query("rollback");
+          throw error;
+        }
+      });
+    };
+    bound.release = plain.release;
+    return bound;
+  },
+  makePgService,
+};
+
+// A view has no keys; these tell PostGraphile what its columns are.
+const views = makePgSmartTagsPlugin([
+  {
+    kind: "class",
+    match: "public.workflow_statistics",
+    tags: {
+      primaryKey: "id",
+      foreignKey: "(id) references public.workflows (id)|@fieldName workflow|@foreignFieldName statistics",
+    },
+  },
+  { kind: "class", match: "public.user_dashboard", tags: { primaryKey: "user_id" } },
+]);
+
+const preset = {
+  extends: [PostGraphileAmberPreset],
+  plugins: [views],
+  pgServices: [{ ...service, adaptor }],
+  disablePlugins: ["PgIndexBehaviorsPlugin"],
+  schema: { defaultBehavior: "-mutation -insert -update -delete" },
+  grafast: {
+    explain: false,
+    context(request) {
+      const user = viewerOf(request.node?.req.headers.authorization);
+      return user ? { pgSettings: settingsOf(user) } : {};
+    },
+  },
+  grafserv: { port: Number(port), graphiql: false, watch: false, websockets: false },
+};
+
+const instance = postgraphile(preset);
+if (process.env.PRINT_SCHEMA) {
+  const { printSchema } = await import("graphql");
+  console.log(printSchema((await instance.getSchemaResult()).schema));
+  process.exit(0);
+}
+const server = createServer();
+await instance.createServ(grafserv).addTo(server);
+server.listen(Number(port), "127.0.0.1");
