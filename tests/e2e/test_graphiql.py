@@ -2,6 +2,7 @@
 
 import json
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from playwright.async_api import Browser, Request, Route, WebSocket, expect
 
@@ -49,6 +50,20 @@ async def test_a_wrong_password_is_said_in_words(visit: Visit, demo: DemoSignIn)
     await visit.sign_in(demo.email, "not the password")
     await expect(visit.fault).to_contain_text("password")
     await expect(visit.signed_in_as).to_be_hidden()
+
+
+async def test_an_unknown_api_key_is_said_in_words(visit: Visit) -> None:
+    await visit.page.get_by_role("button", name="Use an API key").click()
+    await visit.page.get_by_role("textbox", name="API key").fill("mcp_nobody_made_this_one")
+    await visit.page.get_by_role("button", name="Use this key").click()
+    await expect(visit.fault).to_contain_text("API key")
+
+
+async def test_a_newcomer_opens_an_account_of_their_own(visit: Visit) -> None:
+    await visit.page.get_by_role("button", name="Open an account").click()
+    await visit.page.get_by_role("textbox", name="Name").fill("Grace Hopper")
+    await visit.sign_in(f"{uuid4()}@example.com", "a password of hers")
+    await expect(visit.signed_in_as).to_have_text("Grace Hopper")
 
 
 async def test_a_person_signs_in_with_the_keyboard_alone(visit: Visit, demo: DemoSignIn) -> None:

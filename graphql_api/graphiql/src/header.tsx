@@ -77,8 +77,9 @@ export function Header({ session, standing, demo }: Props) {
               <span className="panel-hint">{signedIn.who.detail}</span>
             </p>
             <p className="panel-hint">
-              Every request of this page carries your token. It is renewed by itself and forgotten
-              when you sign out or close the tab.
+              {signedIn.as === 'key'
+                ? 'Every request of this page carries this key. It is forgotten when you close the tab.'
+                : 'Every request of this page carries your token. It is renewed by itself and forgotten when you sign out or close the tab.'}
             </p>
             <button type="button" className="action" onClick={() => void session.signOut()}>
               {signedIn.as === 'key' ? 'Forget this key' : 'Sign out'}

@@ -30,15 +30,16 @@ type Granted = {
   errors: UserError[];
 };
 type Viewer = {
-  user: { name: string; email: string } | null;
-  workspaces: { nodes: { id: string }[] };
+  user?: { name: string; email: string } | null;
+  apiKey?: { name: string } | null;
+  workspaces: { nodes: { id: string; name?: string }[] };
 };
-type ApiKey = { name: string; workspace: { id: string; name: string } | null };
 type Answer<T> = { data?: T | null; errors?: { message: string }[] };
 type Answered<T> = { data: T; serverClock: number };
 
 const HANDED_OVER = 'graphiql-page:session:1';
 const REFRESH_BEFORE_MS = 60_000;
+const SHOWN_OF_A_KEY = 12;
 
 /** The server did not do what was asked; the message is fit to be shown. */
 export class Refused extends Error {}
@@ -90,15 +91,13 @@ export class Session {
     await this.signIn(email, password);
   }
 
+  /** A key may lack the right to read its own name or its workspace's; then it goes by its start. */
   async useKey(key: string): Promise<void> {
-    const { data } = await this.ask<{ viewer: { apiKey: ApiKey | null } | null }>(
-      whoHoldsThisKeyOperation,
-      {},
-      key,
-    );
-    if (!data.viewer?.apiKey) throw new Refused('This API key is unknown, revoked or has run out.');
-    const { name, workspace } = data.viewer.apiKey;
-    const detail = `API key of ${workspace?.name ?? 'a workspace'}`;
+    const { data } = await this.ask<{ viewer: Viewer | null }>(whoHoldsThisKeyOperation, {}, key);
+    if (!data.viewer) throw new Refused('This API key is unknown, revoked or has run out.');
+    const workspace = data.viewer.workspaces.nodes[0];
+    const name = data.viewer.apiKey?.name ?? `${key.slice(0, SHOWN_OF_A_KEY)}…`;
+    const detail = workspace ? `API key of ${workspace.name}` : 'API key';
     this.set({ as: 'key', key, who: { name, detail, workspaceId: workspace?.id ?? null } });
   }
 
