@@ -22,7 +22,7 @@ class Asking:
     """Asks along one path, and holds that what is answered was answered along it."""
 
     def __init__(self, executor: Executor, path: Path) -> None:
-        self._executor, self.path = executor, path
+        self.executor, self.path = executor, path
 
     async def __call__(self, query: str, viewer: Viewer = OWNER, **variables: Any) -> Data:
         """The data of the answer, which has no errors."""
@@ -39,7 +39,7 @@ class Asking:
         return codes[0] if codes else None
 
     async def _answer(self, query: str, viewer: Viewer, variables: Data) -> tuple[str, Data]:
-        answer = await self._executor.answer(Body(query, variables), Asker(viewer))
+        answer = await self.executor.answer(Body(query, variables), Asker(viewer))
         return answer.by, json.loads(answer.body)
 
 
