@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from db.secrets import Secrets
 from db.session import Client, connect
 from db.streams import reading_streams
-from graphql_api import graphiql, health, http, websocket
+from graphql_api import graphiql, health, http, sse, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
 from graphql_api.execute import Executor
@@ -49,6 +49,11 @@ def routes(settings: Settings) -> list[BaseRoute]:
         _service,
         http.Rules(most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds),
     )
+    for_events = http.Rules(
+        get=True,
+        most_bytes=settings.max_body_bytes,
+        seconds=settings.request_timeout_seconds,
+    )
     over_websocket = websocket.OverWebSocket(
         _service,
         websocket.Rules(
@@ -59,7 +64,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
         ),
     )
     found: list[BaseRoute] = [
-        Route("/graphql", over_http),
+        Route("/graphql", sse.OverEvents(_service, for_events, otherwise=over_http)),
+        Route("/graphql/stream", sse.OverEvents(_service, for_events)),
         WebSocketRoute("/graphql", over_websocket),
         *health.routes(),
     ]

@@ -1,0 +1,163 @@
+"""GraphQL over server-sent events: graphql-sse, one operation a connection.
+
+For clients behind proxies that let no WebSocket through. Before the stream begins a request is
+refused as over HTTP; from then on everything is told in it, and ``complete`` is its last event.
+Nothing is queued: the next result is asked for when the last one is on its way.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import structlog
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from graphql_api.access import operation_name
+from graphql_api.http import (
+    GRAPHQL,
+    JSON,
+    LONGEST_ACCEPT,
+    OverHttp,
+    Refused,
+    Rules,
+    client_of,
+    explained,
+    in_time,
+)
+from graphql_api.messages import Body, Service, request_error
+from resolvers.context import Asker
+from resolvers.errors import Unauthenticated
+
+EVENTS = "text/event-stream"
+BEAT_SECONDS = 12.0
+"""Proxies close a connection that is silent for longer; many take 30 seconds, some 15."""
+
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"Accept"),
+]
+COMPLETE = b"event: complete\ndata: \n\n"
+BEAT = b":\n\n"
+
+
+def wants_events(accept: str) -> bool:
+    """Whether the client takes events, and not an answer in JSON."""
+    named = {each.partition(";")[0].strip().lower() for each in accept[:LONGEST_ACCEPT].split(",")}
+    return EVENTS in named and not named & {JSON, GRAPHQL}
+
+
+class OverEvents(OverHttp):
+    """The ASGI application at ``/graphql`` and ``/graphql/stream``.
+
+    Who does not ask for events is answered by ``otherwise``, or else with events all the same.
+    """
+
+    def __init__(
+        self,
+        service: Callable[[HTTPConnection], Service],
+        rules: Rules,
+        *,
+        otherwise: OverHttp | None = None,
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> None:
+        super().__init__(service, rules)
+        self._otherwise, self._beat_seconds = otherwise, beat_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if self._otherwise and not wants_events(request.headers.get("accept", "")):
+            await self._otherwise(scope, receive, send)
+            return
+        try:
+            body = await self._read(request)
+            service = self._service(request)
+            asker = await service.identify(request.headers.get("authorization"), client_of(request))
+        except Exception as error:
+            refused = error if isinstance(error, Refused) else explained(error)
+            headers = {"Cache-Control": "no-store", "Vary": "Accept", **refused.headers}
+            response = Response(refused.body, refused.status, headers, media_type=JSON)
+            await response(scope, receive, send)
+            return
+        structlog.contextvars.bind_contextvars(operation=operation_name(body.operation_name))
+        results = self._results(service, body, asker, only_queries=request.method == "GET")
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await self._stream(results, asker.expires_at, receive, send)
+
+    async def _stream(
+        self,
+        results: AsyncGenerator[bytes],
+        expires_at: datetime | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Send until all is sent, the client has left, or the sign-in has run out."""
+        sending = asyncio.create_task(_send_all(results, send))
+        leaving = asyncio.create_task(_left(receive))
+        beating = asyncio.create_task(self._beat(send))
+        left = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
+        try:
+            await asyncio.wait(
+                (sending, leaving), timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            over = sending.done() or leaving.done()
+            for task in (sending, leaving, beating):
+                task.cancel()
+            await asyncio.gather(sending, leaving, beating, return_exceptions=True)
+        if sending.done() and not sending.cancelled():
+            sending.result()
+        if leaving.done() and not leaving.cancelled():
+            return
+        if not over:
+            refused = explained(Unauthenticated("The access token has expired. Sign in again."))
+            await _send(send, _event(refused.body))
+        await _send(send, COMPLETE, more=False)
+
+    async def _beat(self, send: Send) -> None:
+        while True:
+            await asyncio.sleep(self._beat_seconds)
+            await _send(send, BEAT)
+
+    async def _results(
+        self, service: Service, body: Body, asker: Asker, *, only_queries: bool
+    ) -> AsyncGenerator[bytes]:
+        """Every response, each encoded; what goes wrong is the last."""
+        executor = service.executor
+        kind = executor.operation_type(body)
+        try:
+            if kind == "subscription":
+                async with aclosing(executor.subscribe(body, asker)) as found:
+                    async for result in found:
+                        yield result
+            elif kind == "mutation" and only_queries:
+                yield request_error("Send a mutation with POST.", "METHOD_NOT_ALLOWED")
+            else:
+                answering = executor.answer(body, asker, only_queries=only_queries)
+                yield (await in_time(answering, self._rules.seconds)).body
+        except Exception as error:
+            yield explained(error).body
+
+
+async def _send_all(results: AsyncGenerator[bytes], send: Send) -> None:
+    async with aclosing(results):
+        async for result in results:
+            await _send(send, _event(result))
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _send(send: Send, raw: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": raw, "more_body": more})
+
+
+def _event(result: bytes) -> bytes:
+    return b"event: next\ndata: %b\n\n" % result.replace(b"\n", b"\ndata: ")
