@@ -73,6 +73,7 @@ NOT_BOTH_WAYS = {
     "execution_streams_execution_id_fkey": "a counter of the database's own",
     "api_key_usage_key_id_fkey": "a counter of the database's own",
     "refresh_tokens_user_id_fkey": "holds secrets",
+    "execution_jobs_workflow_fkey": "the queue, whose runs are executions",
     "workflow_statistics_shards_workflow_id_fkey": "added up in Workflow.statistics",
 }
 
@@ -91,6 +92,7 @@ NOT_SHOWN = {
     "users.oauth_id": "how somebody signs in is nobody else's business",
     "workspaces.owner_role": "a constant, for a foreign key",
     "workflow_versions.workspace_id": "the workflow's",
+    "workflow_versions.node_ids": "part of the definition",
     "execution_logs.workspace_id": "the execution's",
     "executions.changed": "which transaction changed it last: for the API, which watches",
 }
