@@ -62,8 +62,8 @@ def refusal_of() -> Generator[None]:
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
-        ConnectionError,
-        TimeoutError,
+        asyncpg.InternalClientError,  # the connection broke while it was in use
+        OSError,  # among them that the socket of a local server is not there
     ) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
 
