@@ -457,12 +457,10 @@ class Streams:
             self._start(self._asked_since(sight, now))
 
     async def _asked_since(self, sight: Sight, moment: float) -> None:
-        try:
+        # Where it fails, nothing is handed out on rights in doubt, and the next tick asks again.
+        with _going_on("rights cannot be asked"):
             while sight.asked_at <= moment and sight.watched:
                 await self._ask(sight)
-        except BEHIND:
-            # Nothing is handed out on rights that are in doubt, and the next tick asks again.
-            return
 
     def _announce(self, head: Head) -> None:
         found = self._logs.get(head.execution_id)
@@ -585,21 +583,17 @@ class Streams:
                 self._heed(hint)
 
         while True:
-            try:
+            with _going_on("hints cannot be heard"):
                 await bus.listen(hear, self._look.set)
-            except Unavailable as error:
-                log.info("hints cannot be heard", reason=str(error))
-                await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE)
 
     async def _speak(self, bus: Hints) -> None:
         while True:
             await self._say.wait()
             self._say.clear()
             unsaid, self._unsaid = self._unsaid, {}
-            try:
+            with _going_on("hints cannot be sent"):
                 await bus.publish(hints.write(list(unsaid.values())))
-            except BEHIND as error:
-                log.info("hints cannot be sent", lost=len(unsaid), reason=str(error))
             await asyncio.sleep(GATHERING)
 
     async def _watch_heads(self) -> None:
@@ -607,10 +601,8 @@ class Streams:
         while True:
             if await _within(self._look, TICK):
                 self._look.clear()
-            try:
+            with _going_on("the database cannot be asked"):
                 await self._ask_heads()
-            except BEHIND as error:
-                log.info("the database cannot be asked", reason=str(error))
 
     async def _watch_rights(self) -> None:
         """Ask every viewer's rights once a second, a few viewers at a time."""
@@ -646,6 +638,17 @@ class Streams:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, BEHIND):  # whoever waited is told of those
             log.error("watching failed", exc_info=error)
+
+
+@contextmanager
+def _going_on(said: str) -> Generator[None]:
+    """What must never end goes on, whatever happens in the block."""
+    try:
+        yield
+    except BEHIND as error:
+        log.info(said, reason=str(error))
+    except Exception as error:
+        log.error(said, exc_info=error)
 
 
 def _less(counter: Counter[Counted], key: Counted) -> None:

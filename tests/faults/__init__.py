@@ -1,0 +1,1 @@
+"""What happens to live logs when everything around them breaks, again and again."""
