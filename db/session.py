@@ -201,25 +201,36 @@ class Database:
 
     async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
         """Run a compiled plan, one JSON value, in one round trip."""
-        with refusal_of():
-            async with self.api.acquire(timeout=self.patience) as connection:
-                return await connection.fetchval(
-                    bound(query, len(values)), *values, *self.seal.settings(viewer)
-                )
+        async with self._reading() as connection:
+            return await connection.fetchval(
+                bound(query, len(values)), *values, *self.seal.settings(viewer)
+            )
 
     async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
         """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
         sql = f"EXPLAIN (ANALYZE, BUFFERS) {bound(query, len(values))}"
-        with refusal_of():
-            async with self.api.acquire(timeout=self.patience) as connection:
-                rows = await connection.fetch(sql, *values, *self.seal.settings(viewer))
+        async with self._reading() as connection:
+            rows = await connection.fetch(sql, *values, *self.seal.settings(viewer))
         return "\n".join(row[0] for row in rows)
 
     async def ready(self) -> None:
         """Raises Unavailable unless the database answers."""
+        async with self._reading() as connection:
+            await connection.fetchval("SELECT 1")
+
+    @asynccontextmanager
+    async def _reading(self) -> "AsyncGenerator[PoolConnectionProxy[Record]]":
+        """A connection for one statement."""
         with refusal_of():
             async with self.api.acquire(timeout=self.patience) as connection:
-                await connection.fetchval("SELECT 1")
+                try:
+                    yield connection
+                except asyncio.CancelledError:
+                    # Broken off while it prepares, asyncpg sends no Sync, and the implicit
+                    # transaction would still be open for whoever has the connection next.
+                    if not connection.is_closed():
+                        await connection.execute("SELECT")
+                    raise
 
 
 SERVER_SETTINGS = {

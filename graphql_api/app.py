@@ -1,8 +1,11 @@
 """The composition root: what one process shares, and the routes that it answers."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from db.partitions import keep_ahead
 from db.secrets import Secrets
 from db.session import Client, connect
 from db.streams import reading_streams
@@ -27,6 +31,8 @@ from resolvers.passwords import Passwords
 from resolvers.streams import Streams
 from resolvers.tokens import Tokens
 
+log = structlog.get_logger()
+
 
 def create_app(settings: Settings) -> Starlette:
     """The application of one process. Its database is migrated; opening it is the lifespan's."""
@@ -35,7 +41,9 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with resources(settings) as app.state.resources:
             app.state.service = service(settings, app.state.resources)
-            yield
+            url, secrets = database_of(settings)
+            async with beside(keep_ahead(url, secrets, log.info)):
+                yield
 
     return Starlette(
         routes=routes(settings),
@@ -77,30 +85,41 @@ def routes(settings: Settings) -> list[BaseRoute]:
 
 
 @asynccontextmanager
-async def resources(settings: Settings) -> AsyncGenerator[Resources]:
-    """What all requests of a process share."""
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Has ``work`` done while the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def database_of(settings: Settings) -> tuple[str, Secrets]:
+    """Where the database is, and what opens it."""
     if settings.database_url is None or settings.secret_key is None:
         raise ValueError("a process that answers needs DATABASE_URL and SECRET_KEY")
     previous = settings.secret_key_previous
-    secrets = Secrets(
-        settings.secret_key.get_secret_value(), previous.get_secret_value() if previous else None
-    )
+    key, before = settings.secret_key.get_secret_value(), previous and previous.get_secret_value()
+    return settings.database_url.get_secret_value(), Secrets(key, before)
+
+
+@asynccontextmanager
+async def resources(settings: Settings) -> AsyncGenerator[Resources]:
+    """What all requests of a process share."""
+    url, secrets = database_of(settings)
     passwords = Passwords(threads=settings.password_threads)
     try:
         async with (
             connect(
-                settings.database_url.get_secret_value(),
+                url,
                 secrets,
                 size=settings.pool_size,
                 sign_in_size=settings.sign_in_pool_size,
                 statement_timeout=settings.statement_timeout_seconds,
                 statement_cache=settings.statement_cache_size,
             ) as database,
-            reading_streams(
-                settings.database_url.get_secret_value(),
-                secrets,
-                statement_cache=settings.statement_cache_size,
-            ) as reader,
+            reading_streams(url, secrets, statement_cache=settings.statement_cache_size) as reader,
             Streams(
                 streams.Limits(
                     per_viewer=settings.max_subscriptions_per_viewer,

@@ -168,6 +168,11 @@ class Rows:
             for column in ["id" if type_ == "Workspace" else "workspace_id"]
             for within in [set(self._where(viewer, *right))]
         }
+        seen["ApiKey"] += [
+            key
+            for key in self.of("ApiKey")
+            if key["id"] == viewer.api_key_id and _is_good(key) and key not in seen["ApiKey"]
+        ]
         people = {member["user_id"] for member in seen["WorkspaceMember"]} | {viewer.user_id}
         return {**seen, "User": [row for row in self.of("User") if row["id"] in people]}
 
@@ -179,10 +184,13 @@ class Rows:
             ):
                 yield member["workspace_id"]
         for key in self.of("ApiKey"):
-            expiry = key["expires_at"]
-            good = key["status"] == "active" and (expiry is None or expiry > datetime.now(UTC))
-            if key["id"] == viewer.api_key_id and good and scope in key["scopes"]:
+            if key["id"] == viewer.api_key_id and _is_good(key) and scope in key["scopes"]:
                 yield key["workspace_id"]
+
+
+def _is_good(key: Row) -> bool:
+    expiry = key["expires_at"]
+    return key["status"] == "active" and (expiry is None or expiry > datetime.now(UTC))
 
 
 def global_id(type_: str, row: Row) -> str:

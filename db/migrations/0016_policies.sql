@@ -120,7 +120,9 @@ CREATE POLICY execution_logs_fan_out    ON execution_logs    FOR SELECT TO mcp_s
 -- api_keys and the audit log --------------------------------------------------------------------------
 
 CREATE POLICY api_keys_select ON api_keys FOR SELECT TO application_user
-    USING      (workspace_id = ANY ((SELECT app.ws(30, NULL))::uuid[]));
+    USING      (workspace_id = ANY ((SELECT app.ws(30, NULL))::uuid[])
+                OR (id = (SELECT app.key_id())  -- a key that is good may read its own name
+                    AND status = 'active' AND (expires_at IS NULL OR expires_at > now())));
 CREATE POLICY api_keys_insert ON api_keys FOR INSERT TO application_user
     WITH CHECK (workspace_id = ANY ((SELECT app.ws(30, NULL))::uuid[]));
 CREATE POLICY api_keys_update ON api_keys FOR UPDATE TO application_user
