@@ -100,7 +100,8 @@ def database_of(settings: Settings) -> tuple[str, Secrets]:
     if settings.database_url is None or settings.secret_key is None:
         raise ValueError("a process that answers needs DATABASE_URL and SECRET_KEY")
     previous = settings.secret_key_previous
-    key, before = settings.secret_key.get_secret_value(), previous and previous.get_secret_value()
+    key = settings.secret_key.get_secret_value()
+    before = previous.get_secret_value() if previous else None
     return settings.database_url.get_secret_value(), Secrets(key, before)
 
 
