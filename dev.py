@@ -52,6 +52,7 @@ Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
   lint       run every other check: {lints}
   check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
+  bench      measure; explains itself with --help
   bench      measure how fast the server answers, next to others
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
