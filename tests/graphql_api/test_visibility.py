@@ -63,7 +63,7 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
 async def test_a_global_id_shows_a_row_to_those_who_may_see_it(
     ask: Asking, rows: Rows, viewer: Viewer
 ) -> None:
-    asked = [(type_, row) for type_ in TABLES for row in some(rows.of(type_), 60)]
+    asked = [(type_, row) for type_ in TABLES for row in some(rows.of(type_), 30)]
     found: list[Any] = []
     for start in range(0, len(asked), MOST_IDS):
         ids = [global_id(*each) for each in asked[start : start + MOST_IDS]]
