@@ -22,6 +22,7 @@ from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
 from graphql_api.types.imports import ImportMutations
+from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
@@ -67,7 +68,7 @@ class Query:
 
 
 @strawberry.type(description="Everything that can be done.")
-class Mutation(AccountMutations, ImportMutations):
+class Mutation(AccountMutations, ImportMutations, RuntimeMutations):
     pass
 
 

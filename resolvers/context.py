@@ -59,6 +59,15 @@ class Context:
         finally:
             self._read_anew()
 
+    @asynccontextmanager
+    async def changing(self) -> AsyncGenerator[None]:
+        """Calls of the asker's that change something, each for itself."""
+        await self.session.end()
+        try:
+            yield
+        finally:
+            self._read_anew()
+
     async def become(self, user_id: UUID, expires_at: datetime) -> None:
         """Go on as this user: what is read from here on is what they may see."""
         await self.session.end()

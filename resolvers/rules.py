@@ -18,8 +18,23 @@ SAID = {
         "You may read this execution but not write to its log; that takes the role of an editor,"
         " or the scope logs:write."
     ),
+    "executions_write": (
+        "You may read this workspace but not execute its workflows; that takes the role of an"
+        " editor, or the scope executions:write."
+    ),
+    "deployments_visible": "There is no such deployment, or you may not see it.",
+    "deployments_of_workflow": "The workflow has no such deployment.",
+    "deployments_version": "The deployment runs another version; leave the version out.",
+    "deployments_running": "The deployment is down; deploy again, or leave the deployment out.",
+    "workflow_versions_visible": "The workflow has no such version.",
+    "workflows_archived": "The workflow is archived; make it active first.",
     "workflows_version_current": "Somebody else saved the workflow first; read it again.",
     "executions_final": "The execution has ended; how it ended is final.",
+    "executions_ended": "The execution still runs; cancel it, or wait for its end.",
+    "executions_id_free": "Another execution has this id; make a new UUIDv7.",
+    "execution_jobs_attempt": (
+        "The execution was claimed anew after a silence longer than its lease; stop working on it."
+    ),
     "execution_streams_open": "The execution has ended; its log takes no more lines.",
 }
 

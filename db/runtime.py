@@ -1,0 +1,202 @@
+"""What runtimes report and are handed: functions of ``migrations/0020_runtime.sql``, one a call.
+
+Each call is one statement that first binds the viewer: one round trip and one commit, also for a
+thousand lines.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import LiteralString, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from db.errors import refusal_of
+from db.json import Json
+from db.secrets import Secrets
+from db.session import BIND, Database, Viewer, as_login
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+# As for reads (``db.session``): the CASE and both OFFSET 0 keep the function from being called
+# before it is known who asks.
+CALL: LiteralString = (
+    "SELECT answer FROM (SELECT "  # noqa: S608 # made of constants
+    + BIND.format(user="$1::text", key="$2::text", proof="$3::text")
+    + " AS viewer OFFSET 0) bound CROSS JOIN LATERAL (SELECT CASE WHEN viewer IS NOT NULL"
+    " THEN (SELECT row_to_json(r) FROM {call}) END AS answer OFFSET 0) called"
+)
+
+REPORT = CALL.replace("{call}", "app.report_lines($4, $5::jsonb, $6, $7) r")
+START = CALL.replace(
+    "{call}", "app.start_execution($4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11) r"
+)
+CLAIM = CALL.replace("{call}", "app.claim_execution($4, $5) r")
+HEARTBEAT = CALL.replace("{call}", "(SELECT app.heartbeat_execution($4, $5) AS cancel_requested) r")
+FINISH = CALL.replace("{call}", "app.finish_execution($4, $5, $6::jsonb, $7, $8, $9, $10, $11) r")
+CANCEL = CALL.replace("{call}", "app.cancel_execution($4) r")
+RETRY = CALL.replace("{call}", "app.retry_execution($4, $5, $6) r")
+
+REAP = "SELECT execution_id, workspace_id, last_seq, status FROM app.reap_executions($1)"
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """``first_seq`` is greater than ``last_seq`` where no line was new."""
+
+    first_seq: int
+    last_seq: int
+    inserted: int
+    unknown_nodes: list[str]
+    cancel_requested: bool
+
+
+class Run(msgspec.Struct, frozen=True):
+    execution_id: UUID
+    workspace_id: UUID
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    execution_id: UUID
+    workspace_id: UUID
+    attempt: int
+
+
+class Alive(msgspec.Struct, frozen=True):
+    cancel_requested: bool
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """``last_seq`` is the number of its last line."""
+
+    workspace_id: UUID
+    last_seq: int
+    ended: bool = True
+
+
+class Reaped(msgspec.Struct, frozen=True):
+    execution_id: UUID
+    workspace_id: UUID
+    last_seq: int
+    status: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an execution ended, as its runtime tells."""
+
+    status: str
+    output_data: Json | None = None
+    error_message: str | None = None
+    error_stack: str | None = None
+    duration_ms: int | None = None
+    memory_usage_mb: int | None = None
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A run that begins, or with ``queued`` waits for a runtime."""
+
+    workflow_id: UUID
+    trigger_type: str
+    id: UUID | None = None
+    deployment_id: UUID | None = None
+    version: int | None = None
+    trigger_data: Json | None = None
+    input_data: Json | None = None
+    queued: bool = False
+
+
+async def report_lines(
+    database: Database,
+    viewer: Viewer,
+    execution_id: UUID,
+    rows: str,
+    *,
+    nodes: Sequence[str],
+    attempt: int | None,
+) -> Reported:
+    """``rows`` as ``app.report_lines`` takes them; ``nodes`` are those that they name."""
+    values = (execution_id, rows, nodes, attempt)
+    return await _called(database, viewer, Reported, REPORT, *values)
+
+
+async def start(database: Database, viewer: Viewer, given: Start) -> Run:
+    return await _called(
+        database,
+        viewer,
+        Run,
+        START,
+        given.id,
+        given.workflow_id,
+        given.deployment_id,
+        given.version,
+        given.trigger_type,
+        given.trigger_data,
+        given.input_data,
+        given.queued,
+    )
+
+
+async def claim(
+    database: Database, viewer: Viewer, deployment_id: UUID | None, lease: timedelta
+) -> Claimed | None:
+    """The next run of the queue, which is the caller's now; None where nothing waits."""
+    found = await _call(database, viewer, CLAIM, deployment_id, lease)
+    return msgspec.json.decode(found, type=Claimed) if found else None
+
+
+async def heartbeat(
+    database: Database, viewer: Viewer, execution_id: UUID, attempt: int | None
+) -> Alive:
+    return await _called(database, viewer, Alive, HEARTBEAT, execution_id, attempt)
+
+
+async def finish(
+    database: Database, viewer: Viewer, execution_id: UUID, outcome: Outcome, attempt: int | None
+) -> Ended:
+    return await _called(
+        database,
+        viewer,
+        Ended,
+        FINISH,
+        execution_id,
+        outcome.status,
+        outcome.output_data,
+        outcome.error_message,
+        outcome.error_stack,
+        outcome.duration_ms,
+        outcome.memory_usage_mb,
+        attempt,
+    )
+
+
+async def cancel(database: Database, viewer: Viewer, execution_id: UUID) -> Ended:
+    """``ended`` is false where its runtime still has to hear of it."""
+    return await _called(database, viewer, Ended, CANCEL, execution_id)
+
+
+async def retry(
+    database: Database, viewer: Viewer, execution_id: UUID, id: UUID | None, *, latest: bool
+) -> Run:
+    return await _called(database, viewer, Run, RETRY, execution_id, latest, id)
+
+
+async def reap(url: str, secrets: Secrets, most: int) -> list[Reaped]:
+    """End what nobody has heard of for too long; none while another process is at it."""
+    with refusal_of():
+        connection = await asyncpg.connect(as_login(url, "mcp_maintenance", secrets))
+        try:
+            return [Reaped(*row) for row in await connection.fetch(REAP, most)]
+        finally:
+            await connection.close()
+
+
+async def _called(
+    database: Database, viewer: Viewer, kind: type[T], sql: str, *values: object
+) -> T:
+    return msgspec.json.decode(await _call(database, viewer, sql, *values) or "", type=kind)
+
+
+async def _call(database: Database, viewer: Viewer, sql: str, *values: object) -> str | None:
+    with refusal_of():
+        async with database.api.acquire(timeout=database.patience) as connection:
+            return await connection.fetchval(sql, *database.seal.settings(viewer), *values)

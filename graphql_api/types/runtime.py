@@ -1,0 +1,484 @@
+"""The mutations of executions: what runtimes report, and what people ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import strawberry
+
+from db import executions
+from db.json import Json
+from db.logs import LogLevel
+from db.runtime import Outcome, Start
+from graphql_api.declare import described, enum, read_id, related
+from graphql_api.types.errors import UserError, told
+from graphql_api.types.executions import Execution
+from graphql_api.types.scalars import BigInt
+from resolvers import executions as runs
+from resolvers.context import Context, Info
+from resolvers.errors import NotFound, Refusal
+from resolvers.reported import Line
+
+
+class ExecutionOutcome(StrEnum):
+    SUCCESS = "success"
+    """It ended well."""
+    FAILED = "failed"
+    """It ended in an error."""
+    CANCELLED = "cancelled"
+    """It stopped because somebody asked for it."""
+    TIMEOUT = "timeout"
+    """It was given up because it took too long."""
+
+
+enum(ExecutionOutcome, "How an execution can end.")
+
+
+@described
+@strawberry.input(description="An execution that begins.")
+class StartExecutionInput:
+    workflow_id: strawberry.ID
+    """The workflow that is run."""
+    deployment_id: strawberry.ID | None = None
+    """The deployment that runs it; null for a trial run."""
+    version: int | None = None
+    """The version that is run; by default the deployment's, or the newest."""
+    id: UUID | None = None
+    """The execution's id, made by you, so that asking again is harmless: a UUIDv7 of the last day.
+    """
+    trigger_type: str = "manual"
+    """What started it, such as `webhook`, `schedule` or `manual`."""
+    trigger_data: Json | None = None
+    """What came with the start."""
+    input_data: Json | None = None
+    """What it is given. What looks like a secret is masked before it is stored."""
+
+
+@described
+@strawberry.input(description="A line of a log.")
+class LogLineInput:
+    message: str
+    """What it says; at most 65,536 bytes are kept. What looks like a secret is masked."""
+    id: UUID | None = None
+    """Any UUID, made by you: a line that is sent again is not kept twice. Without it, it is."""
+    node_id: str | None = None
+    """The node of the workflow that says it."""
+    level: LogLevel = LogLevel.INFO
+    """How much it matters."""
+    metadata: Json | None = None
+    """What comes with it, at most 16,384 bytes of JSON."""
+    timestamp: datetime | None = None
+    """When it was said; by default when it arrives."""
+
+
+@described
+@strawberry.input(description="Lines for the log of an execution.")
+class AppendExecutionLogsInput:
+    execution_id: strawberry.ID
+    """The execution that says them."""
+    lines: list[LogLineInput]
+    """In the order in which they are to be numbered; at most 1,000."""
+    attempt: int | None = None
+    """As `claimExecution` told it: refused where the execution was claimed anew since."""
+
+
+@described
+@strawberry.input(description="An execution that lives.")
+class HeartbeatExecutionInput:
+    execution_id: strawberry.ID
+    """The execution."""
+    attempt: int | None = None
+    """As `claimExecution` told it: refused where the execution was claimed anew since."""
+
+
+@described
+@strawberry.input(description="How an execution ended.")
+class FinishExecutionInput:
+    execution_id: strawberry.ID
+    """The execution."""
+    status: ExecutionOutcome
+    """How it ended. That is final."""
+    output_data: Json | None = None
+    """What it made. What looks like a secret is masked before it is stored."""
+    error_message: str | None = None
+    """Why it failed."""
+    error_stack: str | None = None
+    """Where it failed."""
+    duration_ms: int | None = None
+    """How long it took, in milliseconds; by default the time since it started."""
+    memory_usage_mb: int | None = None
+    """How much memory it took, in megabytes."""
+    attempt: int | None = None
+    """As `claimExecution` told it: refused where the execution was claimed anew since."""
+
+
+@described
+@strawberry.input(description="An execution that a runtime is to run.")
+class TriggerExecutionInput:
+    workflow_id: strawberry.ID
+    """The workflow to run."""
+    deployment_id: strawberry.ID | None = None
+    """The deployment that is to run it; by default any runtime takes it, in the newest version."""
+    input_data: Json | None = None
+    """What it is given. What looks like a secret is masked before it is stored."""
+    id: UUID | None = None
+    """The execution's id, made by you, so that asking again is harmless: a UUIDv7 of the last day.
+    """
+
+
+@described
+@strawberry.input(description="Which work a runtime takes.")
+class ClaimExecutionInput:
+    deployment_id: strawberry.ID | None = None
+    """Only what this deployment can run; by default whatever waits in your workspaces."""
+    lease_seconds: int = 60
+    """After so many seconds without a heartbeat or a line another runtime may take it over."""
+
+
+_ERRORS = "Why nothing was done; empty if it was."
+
+
+@described
+@strawberry.type
+class _Done:
+    errors: list[UserError] = strawberry.field(description=_ERRORS)
+    execution_id: strawberry.Private[UUID | None] = None
+    execution: Execution | None = related(executions.BY_ID, id="execution_id")
+    """The execution as it is now; null if you may not read it."""
+
+
+@strawberry.type(description="The answer to `startExecution`.")
+class StartExecutionPayload(_Done):
+    pass
+
+
+@strawberry.type(description="The answer to `triggerExecution`.")
+class TriggerExecutionPayload(_Done):
+    pass
+
+
+@strawberry.type(description="The answer to `retryExecution`: the new execution.")
+class RetryExecutionPayload(_Done):
+    pass
+
+
+@strawberry.type(description="The answer to `finishExecution`.")
+class FinishExecutionPayload(_Done):
+    pass
+
+
+@described
+@strawberry.type(description="The answer to `cancelExecution`.")
+class CancelExecutionPayload(_Done):
+    ended: bool = False
+    """Whether it has ended; if not, its runtime hears of it at its next call."""
+
+
+@described
+@strawberry.type(description="The answer to `heartbeatExecution`.")
+class HeartbeatExecutionPayload(_Done):
+    cancel_requested: bool = False
+    """Whether somebody wants it to stop: then finish it, as `CANCELLED`."""
+
+
+@described
+@strawberry.type(description="The answer to `claimExecution`; no execution where nothing waits.")
+class ClaimExecutionPayload(_Done):
+    attempt: int | None = None
+    """How often it was claimed, this time included. Send it along with all that you report."""
+
+
+@described
+@strawberry.type(description="A line that could not be kept as it was sent.")
+class LogLineWarning:
+    line: int
+    """Which of the lines sent, from 0."""
+    code: str
+    """What became of it, in capitals. Never changes."""
+    message: str
+    """The same in a sentence for people."""
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return True
+
+
+@described
+@strawberry.type(description="The answer to `appendExecutionLogs`.")
+class AppendExecutionLogsPayload(_Done):
+    first_seq: BigInt | None = None
+    """The number of the first new line; null where none was new."""
+    last_seq: BigInt | None = None
+    """The number of the last line of the log."""
+    appended: int = 0
+    """How many lines were new."""
+    duplicates: int = 0
+    """How many were known already, and were left out."""
+    truncated: int = 0
+    """How many were too long, and were cut; where, is written in them."""
+    masked: int = 0
+    """How many had something in them that looked like a secret."""
+    warnings: list[LogLineWarning] = strawberry.field(default_factory=list)
+    """What was changed about lines that were kept."""
+    cancel_requested: bool = False
+    """Whether somebody wants the execution to stop: then finish it, as `CANCELLED`."""
+
+
+@described
+@strawberry.type(description="The answer to `cancelExecutions`.")
+class CancelExecutionsPayload:
+    errors: list[UserError]
+    """Why nothing was done at all; empty if each has its own answer."""
+    results: list[CancelExecutionPayload] = strawberry.field(default_factory=list)
+    """The answer for each id, in its place."""
+
+
+@described
+@strawberry.type(description="The answer to `retryExecutions`.")
+class RetryExecutionsPayload:
+    errors: list[UserError]
+    """Why nothing was done at all; empty if each has its own answer."""
+    results: list[RetryExecutionPayload] = strawberry.field(default_factory=list)
+    """The answer for each id, in its place."""
+
+
+T = TypeVar("T")
+Given = Annotated[T, strawberry.argument(description="What and how.")]
+Id = Annotated[
+    strawberry.ID, strawberry.argument(description="The execution: its global or database id.")
+]
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 executions.")]
+Latest = Annotated[
+    bool,
+    strawberry.argument(description="Run the newest version, not the one that was run before."),
+]
+NewId = Annotated[
+    UUID | None,
+    strawberry.argument(
+        description="The new execution's id, so that asking again is harmless: a UUIDv7 of now."
+    ),
+]
+
+
+@strawberry.type
+class RuntimeMutations:
+    @strawberry.mutation(
+        description="Report that an execution begins. Needs the scope `executions:write`, or an"
+        " editor; so does all the rest about executions."
+    )
+    async def start_execution(
+        self, info: Info, input: Given[StartExecutionInput]
+    ) -> StartExecutionPayload:
+        try:
+            id = await runs.start(
+                info.context,
+                Start(
+                    _read("Workflow", input.workflow_id, "workflowId"),
+                    input.trigger_type,
+                    input.id,
+                    _deployment(input.deployment_id),
+                    input.version,
+                    input.trigger_data,
+                    input.input_data,
+                ),
+            )
+        except Refusal as refusal:
+            return StartExecutionPayload(errors=told(refusal))
+        return StartExecutionPayload(errors=[], execution_id=id)
+
+    @strawberry.mutation(
+        description="Append up to 1,000 lines to the log of an execution. Needs the scope"
+        " `logs:write`, or an editor. Sending the same lines again is harmless."
+    )
+    async def append_execution_logs(
+        self, info: Info, input: Given[AppendExecutionLogsInput]
+    ) -> AppendExecutionLogsPayload:
+        try:
+            id = _execution(input.execution_id)
+            lines = [
+                Line(
+                    each.message,
+                    each.id,
+                    each.node_id,
+                    each.level,
+                    each.metadata,
+                    each.timestamp,
+                )
+                for each in input.lines
+            ]
+            kept = await runs.append_lines(info.context, id, lines, input.attempt)
+        except Refusal as refusal:
+            return AppendExecutionLogsPayload(errors=told(refusal))
+        return AppendExecutionLogsPayload(
+            errors=[],
+            execution_id=id,
+            first_seq=None if kept.first_seq is None else BigInt(kept.first_seq),
+            last_seq=BigInt(kept.last_seq),
+            appended=kept.appended,
+            duplicates=kept.duplicates,
+            truncated=kept.truncated,
+            masked=kept.masked,
+            warnings=[LogLineWarning(**each._asdict()) for each in kept.warned],
+            cancel_requested=kept.cancel_requested,
+        )
+
+    @strawberry.mutation(
+        description="Report that an execution lives, where it has nothing to log. One that is"
+        " silent for longer than its workflow allows is given up."
+    )
+    async def heartbeat_execution(
+        self, info: Info, input: Given[HeartbeatExecutionInput]
+    ) -> HeartbeatExecutionPayload:
+        try:
+            id = _execution(input.execution_id)
+            stop = await runs.heartbeat(info.context, id, input.attempt)
+        except Refusal as refusal:
+            return HeartbeatExecutionPayload(errors=told(refusal))
+        return HeartbeatExecutionPayload(errors=[], execution_id=id, cancel_requested=stop)
+
+    @strawberry.mutation(
+        description="Report how an execution ended. That is final; saying the same again is"
+        " harmless."
+    )
+    async def finish_execution(
+        self, info: Info, input: Given[FinishExecutionInput]
+    ) -> FinishExecutionPayload:
+        try:
+            id = _execution(input.execution_id)
+            outcome = Outcome(
+                input.status.value,
+                input.output_data,
+                input.error_message,
+                input.error_stack,
+                input.duration_ms,
+                input.memory_usage_mb,
+            )
+            await runs.finish(info.context, id, outcome, input.attempt)
+        except Refusal as refusal:
+            return FinishExecutionPayload(errors=told(refusal))
+        return FinishExecutionPayload(errors=[], execution_id=id)
+
+    @strawberry.mutation(
+        description="Run a workflow: the execution waits until a runtime takes it, by"
+        " `claimExecution`."
+    )
+    async def trigger_execution(
+        self, info: Info, input: Given[TriggerExecutionInput]
+    ) -> TriggerExecutionPayload:
+        try:
+            id = await runs.start(
+                info.context,
+                Start(
+                    _read("Workflow", input.workflow_id, "workflowId"),
+                    "manual",
+                    input.id,
+                    _deployment(input.deployment_id),
+                    input_data=input.input_data,
+                    queued=True,
+                ),
+            )
+        except Refusal as refusal:
+            return TriggerExecutionPayload(errors=told(refusal))
+        return TriggerExecutionPayload(errors=[], execution_id=id)
+
+    @strawberry.mutation(
+        description="Take the execution that has waited longest. It is yours for as long as you"
+        " report something now and then; of several who ask, each gets another."
+    )
+    async def claim_execution(
+        self, info: Info, input: Given[ClaimExecutionInput | None] = None
+    ) -> ClaimExecutionPayload:
+        wanted = input or ClaimExecutionInput()
+        try:
+            claimed = await runs.claim(
+                info.context, _deployment(wanted.deployment_id), wanted.lease_seconds
+            )
+        except Refusal as refusal:
+            return ClaimExecutionPayload(errors=told(refusal))
+        if claimed is None:
+            return ClaimExecutionPayload(errors=[])
+        return ClaimExecutionPayload(
+            errors=[], execution_id=claimed.execution_id, attempt=claimed.attempt
+        )
+
+    @strawberry.mutation(
+        description="Ask an execution to stop. One that waits in the queue ends at once; of any"
+        " other the runtime is told at its next call."
+    )
+    async def cancel_execution(self, info: Info, id: Id) -> CancelExecutionPayload:
+        return await _cancelled(info.context, id)
+
+    @strawberry.mutation(description="Ask several executions to stop, each for itself.")
+    async def cancel_executions(self, info: Info, ids: Ids) -> CancelExecutionsPayload:
+        try:
+            runs.check_bulk(ids)
+        except Refusal as refusal:
+            return CancelExecutionsPayload(errors=told(refusal))
+        return CancelExecutionsPayload(
+            errors=[], results=[await _cancelled(info.context, id) for id in ids]
+        )
+
+    @strawberry.mutation(
+        description="Run an execution that has ended again: a new one, with the same input, waits"
+        " until a runtime takes it."
+    )
+    async def retry_execution(
+        self, info: Info, id: Id, latest: Latest = False, new_id: NewId = None
+    ) -> RetryExecutionPayload:
+        return await _retried(info.context, id, new_id, latest=latest)
+
+    @strawberry.mutation(description="Run several executions again, each for itself.")
+    async def retry_executions(
+        self, info: Info, ids: Ids, latest: Latest = False
+    ) -> RetryExecutionsPayload:
+        try:
+            runs.check_bulk(ids)
+        except Refusal as refusal:
+            return RetryExecutionsPayload(errors=told(refusal))
+        return RetryExecutionsPayload(
+            errors=[],
+            results=[await _retried(info.context, id, None, latest=latest) for id in ids],
+        )
+
+
+async def _cancelled(context: Context, id: strawberry.ID) -> CancelExecutionPayload:
+    try:
+        found = _read("Execution", id, "id", inside=())
+        ended = await runs.cancel(context, found)
+    except Refusal as refusal:
+        return CancelExecutionPayload(errors=told(refusal))
+    return CancelExecutionPayload(errors=[], execution_id=found, ended=ended)
+
+
+async def _retried(
+    context: Context, id: strawberry.ID, new_id: UUID | None, *, latest: bool
+) -> RetryExecutionPayload:
+    try:
+        found = _read("Execution", id, "id", inside=())
+        made = await runs.retry(context, found, new_id, latest=latest)
+    except Refusal as refusal:
+        return RetryExecutionPayload(errors=told(refusal))
+    return RetryExecutionPayload(errors=[], execution_id=made)
+
+
+def _execution(id: strawberry.ID) -> UUID:
+    return _read("Execution", id, "executionId")
+
+
+def _deployment(id: strawberry.ID | None) -> UUID | None:
+    return None if id is None else _read("Deployment", id, "deploymentId")
+
+
+def _read(
+    type_name: str, id: strawberry.ID, field: str, inside: Sequence[str] = ("input",)
+) -> UUID:
+    found = read_id(type_name, id)
+    if found is None:
+        raise NotFound(
+            f"There is no such {type_name.lower()}, or you may not see it.", (*inside, field)
+        )
+    return found
