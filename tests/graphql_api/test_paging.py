@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cmp_to_key
 from typing import NamedTuple
@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from db.secrets import Secrets
+from db.session import Database, connect
+from graphql_api.execute import Path
 from graphql_api.ways import named_type
 from tests.graph import BONDS, ROOT_LISTS, Row, Rows, global_id
 from tests.graphql_api.asking import OWNER, PAGES, Asking, Data, leading_fields, orders_of
@@ -322,7 +325,7 @@ async def test_a_page_goes_on_behind_a_row_that_is_gone(ask: Asking, rows: Rows)
         query ($c: String) { workspaces(orderBy: NAME, after: $c, first: 500) { nodes { name } } }
     """
 
-    data = await ask(query, c=cursor("NAME", "Spare 1zzz", str(OWNER.user_id)))
+    data = await ask(query, c=cursor("NAME", "Spare 1zzz", HERE_ID))
 
     names = sorted(row["name"] for row in rows.seen_by(OWNER)["Workspace"])
     found = [node["name"] for node in data["workspaces"]["nodes"]]
@@ -333,7 +336,8 @@ def cursor(*values: object) -> str:
     return base64.b64encode(json.dumps(values).encode()).decode()
 
 
-HERE = cursor("NEWEST", str(OWNER.user_id))
+HERE_ID = str(OWNER.user_id)
+HERE = cursor("NEWEST", HERE_ID)
 
 
 @pytest.mark.parametrize(
@@ -381,21 +385,33 @@ FORGED = """
         cursor(),
         cursor("SLOWEST"),
         cursor("SLOWEST", 5),
-        cursor("FASTEST", 5, str(OWNER.user_id)),
-        cursor("STATUS", "failed", str(OWNER.user_id)),
-        cursor(5, "SLOWEST", str(OWNER.user_id)),
-        cursor("SLOWEST", 5, str(OWNER.user_id), 5),
+        cursor("FASTEST", 5, HERE_ID),
+        cursor("STATUS", "failed", HERE_ID),
+        cursor(5, "SLOWEST", HERE_ID),
+        cursor("SLOWEST", 5, HERE_ID, 5),
         cursor("SLOWEST", 5, "not a uuid"),
         cursor("SLOWEST", 5, None),
-        cursor("SLOWEST", "5", str(OWNER.user_id)),
-        cursor("SLOWEST", 2.5, str(OWNER.user_id)),
-        cursor("SLOWEST", [5], str(OWNER.user_id)),
-        cursor("SLOWEST", 2**31, str(OWNER.user_id)),
-        cursor("SLOWEST", -(10**30), str(OWNER.user_id)),
+        cursor("SLOWEST", "5", HERE_ID),
+        cursor("SLOWEST", 2.5, HERE_ID),
+        cursor("SLOWEST", [5], HERE_ID),
+        cursor("SLOWEST", 2**31, HERE_ID),
+        cursor("SLOWEST", -(10**30), HERE_ID),
     ],
 )
 async def test_a_cursor_that_is_none_of_this_order_is_refused(ask: Asking, forged: str) -> None:
     assert await ask.code(FORGED, order="SLOWEST", cursor=forged) == "INVALID_INPUT"
+
+
+async def test_a_value_that_is_refused_is_nothing_to_who_asks_next(
+    asking: Callable[[Database, Path], Asking], sample_url: str, secrets: Secrets
+) -> None:
+    """A value that cannot be sent must not leave the statement before it open on the connection."""
+    async with connect(sample_url, secrets, size=1) as one:
+        by_plan, by_loaders = asking(one, "compiled"), asking(one, "loaders")
+        forged = cursor("SLOWEST", 2**31, HERE_ID)
+
+        assert await by_plan.code(FORGED, order="SLOWEST", cursor=forged) == "INVALID_INPUT"
+        assert await by_loaders("{ viewer { user { databaseId } } }")
 
 
 SCALARS = (
