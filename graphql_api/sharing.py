@@ -36,7 +36,8 @@ from graphql_api.messages import Body, encode
 from graphql_api.ways import Column, GlobalId, named_type, way_of
 from resolvers.context import Asker, Context, Resources
 from resolvers.errors import InvalidInput
-from resolvers.streams import PAUSE, Page
+from resolvers.kept_logs import Page
+from resolvers.streams import PAUSE
 
 ROOT, BATCH, LINE = "executionLogs", "ExecutionLogBatch", "ExecutionLog"
 

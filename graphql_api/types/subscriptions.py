@@ -24,8 +24,9 @@ from graphql_api.types.workflows import Workflow
 from graphql_api.ways import Connected, page_of
 from resolvers.context import Info
 from resolvers.errors import NotFound
+from resolvers.kept_logs import Page
 from resolvers.places import read_change, read_line
-from resolvers.streams import Changed, Page
+from resolvers.streams import Changed
 
 
 @described

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,7 +62,7 @@ class Postgres:
             try:
                 connection = await asyncpg.connect(self.url, timeout=5)
             except (OSError, asyncpg.PostgresError):
-                await asyncio.sleep(0.02)
+                await asyncio.to_thread(_still_runs, self._process)
             else:
                 await connection.close()
                 return
@@ -109,6 +108,15 @@ def _silent(_: str) -> None:
     """What migrations report."""
 
 
+def _still_runs(process: "subprocess.Popen[bytes] | None") -> None:
+    """Give a process that starts a moment. Raises RuntimeError if it has ended."""
+    try:
+        code = process.wait(0.05) if process else 1
+    except subprocess.TimeoutExpired:
+        return
+    raise RuntimeError(f"ended with {code} while it started")
+
+
 class Server:
     """One process of the application, on a port of its own."""
 
@@ -144,7 +152,7 @@ class Server:
 
     def _wait(self) -> None:
         while not self._ready():
-            time.sleep(0.05)
+            _still_runs(self._process)
 
     def _ready(self) -> bool:
         try:

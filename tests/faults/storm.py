@@ -6,8 +6,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -84,7 +85,13 @@ class Storm:
         self.plan, self.database, self.streams, self.nodes = plan, database, streams, nodes
         self.verdict, self.random = Verdict(), Random(plan.seed)  # noqa: S311
         self.token = Tokens(Secrets(SECRET), minutes=120).issue(sample.of("user 1 owner"))[0]
-        self.written: dict[UUID, list[str]] = {}
+        self.over = asyncio.Event()
+
+    async def rest(self, seconds: float) -> None:
+        """Let time pass, up to the end of the storm."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.over.wait()
 
     async def begin(self) -> list[UUID]:
         async with self.database.writing(EDITOR) as transaction:
@@ -119,7 +126,7 @@ class Storm:
             if random.random() < 0.1:
                 await self.until_done(lambda lines=lines: self.append(execution, lines))
             number += size
-            await asyncio.sleep(random.uniform(0, 2 * a_batch))
+            await self.rest(random.uniform(0, 2 * a_batch))
 
     async def append(self, execution: UUID, lines: list[dict[str, str]]) -> None:
         async with self.database.writing(EDITOR) as transaction:
@@ -139,7 +146,7 @@ class Storm:
                     await work()
             except (Unavailable, TimeoutError) as error:
                 self.verdict.faults[f"write broken off: {type(error).__name__}"] += 1
-                await asyncio.sleep(0.05)
+                await self.rest(0.05)
             except NotNow:
                 return
             else:
@@ -160,7 +167,7 @@ class Storm:
                 async with asyncio.timeout(patience + 0.2):
                     await self.listen(node, reached)
             except (OSError, TimeoutError, WebSocketException):
-                await asyncio.sleep(random.uniform(0, 0.2))
+                await self.rest(random.uniform(0, 0.2))
             if reached.wrong:
                 self.verdict.wrong.append(f"subscriber {number}: {reached.wrong}")
                 return
@@ -192,7 +199,7 @@ class Storm:
     # Faults
 
     async def break_things(self, server: Postgres) -> None:
-        """One fault after another, each kind as often as the others, until cancelled."""
+        """One fault after another, each kind as often as the others, until the end."""
         faults: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = (
             ("server killed", self.kill_one),
             ("backends terminated", lambda: self.cut(server, CUT_ALL)),
@@ -200,21 +207,22 @@ class Storm:
             ("listeners cut", lambda: self.cut(server, CUT_LISTENERS)),
             ("PostgreSQL stopped immediately", lambda: self.restart(server, signal.SIGQUIT)),
         )
-        while True:
-            for name, fault in faults:
-                await asyncio.sleep(self.plan.pause * self.random.uniform(0.5, 1.5))
-                await fault()
-                self.verdict.faults[name] += 1
+        for name, fault in cycle(faults):
+            await self.rest(self.plan.pause * self.random.uniform(0.5, 1.5))
+            if self.over.is_set():
+                return
+            await fault()
+            self.verdict.faults[name] += 1
 
     async def kill_one(self) -> None:
         node = self.random.choice(self.nodes)
         node.kill()
-        await asyncio.sleep(self.random.uniform(0, 0.5))
+        await self.rest(self.random.uniform(0, 0.5))
         await node.start()
 
     async def restart(self, server: Postgres, how: signal.Signals) -> None:
         await server.stop(how)
-        await asyncio.sleep(self.random.uniform(0, 0.5))
+        await self.rest(self.random.uniform(0, 0.5))
         await server.start()
 
     async def cut(self, server: Postgres, sql: str) -> None:
@@ -275,8 +283,8 @@ async def weather(plan: Plan) -> Verdict:
         ]
         try:
             await asyncio.gather(*writing)
-            breaking.cancel()
-            await asyncio.wait([breaking])
+            storm.over.set()
+            await breaking
             async with asyncio.timeout(30 + plan.seconds):
                 await asyncio.gather(*following)
         finally:

@@ -13,6 +13,7 @@ from tests.streams.conftest import Bearer
 from tests.streams.watching import LOGS, SOON, Process
 
 EVENTS = {"Accept": "text/event-stream"}
+WORKSPACES = "{ workspaces { nodes { name } } }"
 
 
 async def events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
@@ -98,7 +99,10 @@ async def test_what_cannot_be_executed_is_said_in_the_stream(
 
 async def test_a_query_is_one_event(client: httpx.AsyncClient, bearer: Bearer) -> None:
     async with client.stream(
-        "POST", "/graphql", json={"query": "{ workspaces { nodes { name } } }"}, headers=bearer() | EVENTS
+        "POST",
+        "/graphql",
+        json={"query": WORKSPACES},
+        headers=bearer() | EVENTS,
     ) as response:
         [(_, result), _] = await all_of(response)
     assert result["data"]["workspaces"]["nodes"]

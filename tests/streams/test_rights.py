@@ -11,6 +11,7 @@ import pytest
 from db.session import Viewer
 from resolvers import streams
 from resolvers.errors import Forbidden
+from resolvers.sights import Sights
 from resolvers.streams import TooManyWatched
 from tests import sample
 from tests.streams.watching import OWNER, Process, Watcher, process
@@ -72,10 +73,10 @@ async def test_a_removed_member_gets_no_line_after_two_seconds_of_writing(
     root: "Connection[Record]",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def deaf(_: UUID) -> None:
+    def deaf(_self: Sights, _id: UUID) -> None:
         """As if no hint arrived."""
 
-    monkeypatch.setattr(here.streams, "_doubt", deaf)
+    monkeypatch.setattr(Sights, "doubt", deaf)
 
     async def write() -> None:
         while True:
