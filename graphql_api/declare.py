@@ -248,7 +248,7 @@ def enum(cls: type[Enum], description: str) -> None:
     """Declare an enum whose members have docstrings under them as their descriptions."""
     strawberry.enum(cls, description=description)
     notes = docstrings(cls)
-    definition: Any = cls.__strawberry_definition__  # type: ignore[attr-defined]
+    definition = cast("Any", cls).__strawberry_definition__
     for value in cast("list[EnumValue]", definition.values):
         value.description = notes.get(value.name)
 
