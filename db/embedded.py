@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -73,13 +74,19 @@ def default_folder() -> Path:
 
 @asynccontextmanager
 async def embedded(
-    data: Path, report: Report, *, durable: bool = True, share: bool = False
+    data: Path,
+    report: Report,
+    *,
+    durable: bool = True,
+    share: bool = False,
+    lost: Report | None = None,
 ) -> AsyncGenerator[str]:
     """Run the server on the folder ``data``, made if need be, and give its superuser's URL.
 
     Another program that runs on the folder is an error; with ``share`` its server is used, for as
     long as that program runs. Without ``durable`` a crash of the machine may lose the data: for
-    tests. Raises CannotStart.
+    tests. ``lost`` is told, in a thread of its own, if the server ends by itself. Raises
+    CannotStart.
     """
     with _open(data) as mark:
         if not _take(mark):
@@ -88,10 +95,14 @@ async def embedded(
         with (data / RUNNING).open("a") as lock:
             await _earlier_has_stopped(lock, report)
             running = await asyncio.to_thread(_start, data, mark, lock, report, durable=durable)
+        ending = threading.Event()
         try:
             await _until_ready(running, report)
+            if lost:
+                threading.Thread(target=_watch, args=[running, ending, lost], daemon=True).start()
             yield url_of(DATABASE, running.socket_folder)
         finally:
+            ending.set()
             await asyncio.to_thread(running.guardian.communicate)
 
 
@@ -253,6 +264,12 @@ async def _until_ready(running: Running, report: Report) -> None:
             await connection.close()
         return
     raise CannotStart(f"PostgreSQL did not start; {running.log} ends with: {_end_of(running.log)}")
+
+
+def _watch(running: Running, ending: threading.Event, lost: Report) -> None:
+    running.guardian.wait()
+    if not ending.is_set():
+        lost(f"PostgreSQL ended by itself; {running.log} ends with: {_end_of(running.log)}")
 
 
 def _end_of(log: Path) -> str:

@@ -36,8 +36,10 @@ class Home(NamedTuple):
 
 
 @asynccontextmanager
-async def home(settings: Settings, report: Report, *, share: bool = False) -> AsyncGenerator[Home]:
-    """The database, reachable for as long as the block lasts; ``share`` as in ``embedded``."""
+async def home(
+    settings: Settings, report: Report, *, share: bool = False, lost: Report | None = None
+) -> AsyncGenerator[Home]:
+    """The database, reachable while the block lasts; ``share`` and ``lost`` as in ``embedded``."""
     if settings.database_url:
         if not settings.secret_key:
             raise BadSettings(
@@ -46,7 +48,7 @@ async def home(settings: Settings, report: Report, *, share: bool = False) -> As
         yield _home(settings, settings.database_url, settings.secret_key, None)
         return
     folder = settings.data or default_folder()
-    async with embedded(folder, report, share=share) as url:
+    async with embedded(folder, report, share=share, lost=lost) as url:
         yield _home(settings, SecretStr(url), settings.secret_key or _kept(folder), folder)
 
 

@@ -56,15 +56,23 @@ def application() -> Starlette:
 def serve(settings: Settings, report: Report, *, with_demo: bool | None) -> int:
     """Serve until asked to stop. ``with_demo`` None: where only this machine can sign in.
 
-    Raises NotServed, and whatever ``home`` and ``bring_up`` raise.
+    Raises NotServed, also when the embedded PostgreSQL is lost, and whatever ``home`` and
+    ``bring_up`` raise.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     log.set_up(settings)
     began = time.monotonic()
+    losses: list[str] = []
+
+    def lost(line: str) -> None:
+        losses.append(line)
+        os.kill(os.getpid(), signal.SIGTERM)
+
     with _listening(settings) as port, asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            prepared = runner.run(_prepare(stack, settings, report, with_demo=with_demo))
+            place = runner.run(stack.enter_async_context(home(settings, report, lost=lost)))
+            prepared = runner.run(_prepare(place, settings, report, with_demo=with_demo))
             os.environ.update(to_environment(prepared.settings))
             _announce(prepared, port, report, began)
             code = _run(prepared.settings, port)
@@ -72,6 +80,8 @@ def serve(settings: Settings, report: Report, *, with_demo: bool | None) -> int:
             code = 0
         finally:
             runner.run(stack.aclose())
+    if losses:
+        raise NotServed(losses[0])
     report("Stopped")
     return code
 
@@ -82,9 +92,8 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 async def _prepare(
-    stack: AsyncExitStack, settings: Settings, report: Report, *, with_demo: bool | None
+    place: Home, settings: Settings, report: Report, *, with_demo: bool | None
 ) -> Prepared:
-    place = await stack.enter_async_context(home(settings, report))
     await bring_up(place, settings, report)
     told: dict[str, object] = {
         "database_url": as_login(place.url, "mcp_api", place.secrets),

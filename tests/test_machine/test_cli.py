@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -148,6 +149,17 @@ async def test_workers_do_not_outlive_a_server_that_is_killed(
     async with embedded(demo_data, lambda _: None, durable=False):
         earlier = (demo_data / "postgres.log.1").read_text()
     assert earlier.rstrip().endswith("database system is shut down")
+
+
+async def test_a_server_that_loses_postgresql_ends_and_says_so(
+    demo_data: Path, bare: dict[str, str]
+) -> None:
+    async with serving(demo_data, bare, "--no-demo") as server:
+        record = (demo_data / "postgres" / "postmaster.pid").read_text()
+        os.kill(int(record.split()[0]), signal.SIGKILL)
+        _, said = await asyncio.wait_for(server.process.communicate(), 30)
+    assert server.process.returncode == 1
+    assert "graphql-api: PostgreSQL ended by itself" in said.decode()
 
 
 async def test_a_server_that_others_reach_loads_no_demonstration(
