@@ -22,6 +22,7 @@ from bench.servers import SERVERS, CannotMeasure
 from db.cluster import CannotStart
 from graphql_api.settings import BadSettings
 
+ALL_QUERIES, ALL_SERVERS = ",".join(QUERIES), ",".join(SERVERS)
 DATA = Path(__file__).parent.parent / ".data" / "bench"
 
 app = App(
@@ -51,8 +52,8 @@ def against_others(
     seconds: Seconds = 4,
     rounds: Rounds = 3,
     connections: Connections = "1,32",
-    queries: Queries = ",".join(QUERIES),
-    servers: Servers = ",".join(SERVERS),
+    queries: Queries = ALL_QUERIES,
+    servers: Servers = ALL_SERVERS,
     kept: Kept = None,
     drawn: Drawn = None,
     data: Data = DATA,
@@ -67,9 +68,7 @@ def against_others(
 
 
 @app.command
-def check(
-    *, scale: Scale = "tiny", queries: Queries = ",".join(QUERIES), data: Data = DATA
-) -> None:
+def check(*, scale: Scale = "tiny", queries: Queries = ALL_QUERIES, data: Data = DATA) -> None:
     """Only see that all servers give the same answers."""
     asyncio.run(compare(Plan(scale, 0, 0, [], _words(queries), list(SERVERS)), data))
 

@@ -12,9 +12,10 @@ from bench.place import Place, measured
 from bench.queries import body, same
 from bench.report import Case, Figures, medians
 from bench.say import say
-from bench.servers import CannotMeasure, Server, present, running
+from bench.servers import CannotMeasure, Server, has, present, running
 
 OK = 200
+WAYS = {"ours": "compiled", "loaders": "loaders"}
 WARM_UP = 1.0  # seconds
 
 
@@ -75,7 +76,7 @@ def _asked(queries: list[str], servers: list[Server], place: Place, folder: Path
     found: list[Asked] = []
     for server in servers:
         for query in queries:
-            if server.has(query) and (content := body(server.dialect, query, place.ids)):
+            if has(server.name, query) and (content := body(server.dialect, query, place.ids)):
                 file = folder / f"{server.dialect}-{query}.json"
                 file.write_bytes(content)
                 found.append(Asked(server, query, file))
@@ -93,28 +94,32 @@ async def _shoot(plan: Plan, each: Asked, place: Place, connections: int, number
 
 async def _check(asked: list[Asked], place: Place) -> None:
     """See that all give the same answer."""
-    answers = {each.server.name: await _answer(each, place.token) for each in asked}
+    answers: dict[str, Any] = {}
+    for each in asked:
+        address = f"http://127.0.0.1:{each.server.port}"
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            content = each.body.read_bytes()
+            answers[each.server.name] = await answer_of(client, each.server.name, content, place)
     expected = same(next(iter(answers.values())))
     for name, answer in answers.items():
         if same(answer) != expected:
-            raise CannotMeasure(
-                f"At {asked[0].query} {name} answers otherwise: {json.dumps(answer)[:2000]}"
-            )
+            said = json.dumps(answer)[:2000]
+            raise CannotMeasure(f"At {asked[0].query} {name} answers otherwise: {said}")
     size = len(json.dumps(expected))
     say(f"{asked[0].query}: {', '.join(answers)} give the same answer of {size:,} characters")
 
 
-async def _answer(each: Asked, token: str) -> Any:
-    async with httpx.AsyncClient(timeout=30) as client:
-        response = await client.post(
-            f"http://127.0.0.1:{each.server.port}/graphql",
-            content=each.body.read_bytes(),
-            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
-        )
-    went = response.headers.get("x-graphql-plan", "")
-    if went not in {"ours": ["compiled"], "loaders": ["loaders"]}.get(each.server.name, [""]):
-        raise CannotMeasure(f"{each.server.name} answers {each.query} by its {went}.")
-    answer = response.json() if response.status_code == OK else response.text
-    if not isinstance(answer, dict) or "errors" in answer:
-        raise CannotMeasure(f"{each.server.name} fails at {each.query}: {str(answer)[:2000]}")
-    return answer["data"]  # pyright: ignore[reportUnknownVariableType]
+async def answer_of(client: httpx.AsyncClient, name: str, content: bytes, place: Place) -> Any:
+    """The data. Raises CannotMeasure where there is none, or ours took the wrong way."""
+    response = await client.post(
+        "/graphql",
+        content=content,
+        headers={"content-type": "application/json", "authorization": f"Bearer {place.token}"},
+    )
+    way = response.headers.get("x-graphql-plan")
+    if response.status_code != OK or way != WAYS.get(name):
+        raise CannotMeasure(f"{name} answered by {way}, {response.status_code}: {response.text}")
+    answer: dict[str, Any] = response.json()
+    if "errors" in answer:
+        raise CannotMeasure(f"{name} failed: {response.text[:2000]}")
+    return answer["data"]

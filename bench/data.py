@@ -37,9 +37,9 @@ SCALES = {
 }
 
 
-async def provide(server: str, secrets: Secrets, scale: str) -> str:
+async def provide(server: str, secrets: Secrets, scale: str, name: str = "") -> str:
     """The superuser's URL of the database of this scale, filled. ``server`` is any database's."""
-    name, mark = f"bench_{scale}", _mark(SCALES[scale])
+    name, mark = name or f"bench_{scale}", _mark(SCALES[scale])
     url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     on_server: Connection[Record] = await asyncpg.connect(server)
     try:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +40,8 @@ async def shoot(target: Target, body: Path, token: str, connections: int, second
     )
     after = _work([target.process]), _work(_backends(target.postmaster))
     own, postgres = (
-        (now - then) * 1000 / max(requests, 1) if now is not None and then is not None else None
-        for now, then in zip(after, before, strict=True)
+        _spent(then, now) * 1000 / max(requests, 1) if now else None
+        for then, now in zip(before, after, strict=True)
     )
     return Shot(requests / elapsed, p50, p99, errors, own, postgres)
 
@@ -64,7 +65,7 @@ async def _wrk(port: int, body: Path, token: str, connections: int, seconds: flo
 
 async def _asyncio(port: int, body: Path, token: str, connections: int, seconds: float) -> Told:
     """The same where there is no wrk. It takes more of the processor than wrk does."""
-    content = body.read_bytes()
+    content = body.read_bytes()  # noqa: ASYNC240
     request = (
         f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         f"Authorization: Bearer {token}\r\nContent-Length: {len(content)}\r\n\r\n"
@@ -98,27 +99,29 @@ async def _read_answer(reader: asyncio.StreamReader) -> bytes:
 
 # The processor's time, as Linux tells it
 
-
-def _work(processes: list[int]) -> float | None:
-    """Seconds that these processes have worked."""
-    try:
-        return sum(map(_seconds, processes)) if processes else None
-    except OSError:
-        return None
+Work = dict[int, float]
+"""Seconds that each process has worked."""
 
 
-def _seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _work(processes: list[int]) -> Work:
+    found: Work = {}
+    for process in processes:
+        with suppress(OSError):  # it has just ended, or this is no Linux
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            found[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def _spent(before: Work, after: Work) -> float:
+    return sum(seconds - before.get(process, 0) for process, seconds in after.items())
 
 
 def _backends(postmaster: int) -> list[int]:
+    """The processes of PostgreSQL that answer the API's login."""
     found: list[int] = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        if int(fields[1]) == postmaster:
-            found.append(int(folder.name))
+        with suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == postmaster and b"mcp_api" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
     return found

@@ -1,4 +1,4 @@
-"""Strawberry as its guide teaches it: a class a type, a resolver a relation, a data loader for each.
+"""Strawberry as its guide teaches it: a class a type, a data loader a relation.
 
 One read-only transaction a request, bound to the viewer as ours is. Only what is asked in
 ``queries/ours`` is here; pages have no cursors and no counts.
@@ -154,7 +154,7 @@ class Execution:
     async def logs(self, info: Info, first: int, order_by: LogOrder) -> Connection[ExecutionLog]:
         async def load(keys: list[UUID]) -> list[list[ExecutionLog]]:
             rows = await info.context.fetch(LOGS.format(order_by.value), keys, first)
-            return grouped(keys, rows, "execution_id", log)
+            return grouped(keys, rows, log)
 
         return Connection(
             nodes=await info.context.loader(("logs", first, order_by), load).load(self.database_id)
@@ -188,7 +188,7 @@ class Workflow:
     ) -> Connection[Execution]:
         async def load(keys: list[UUID]) -> list[list[Execution]]:
             rows = await info.context.fetch(EXECUTIONS.format(order_by.value), keys, first)
-            return grouped(keys, rows, "workflow_id", execution)
+            return grouped(keys, rows, execution)
 
         loader = info.context.loader(("executions", first, order_by), load)
         return Connection(nodes=await loader.load(self.database_id))
@@ -214,7 +214,7 @@ class Workspace:
     ) -> Connection[Workflow]:
         async def load(keys: list[UUID]) -> list[list[Workflow]]:
             rows = await info.context.fetch(WORKFLOWS.format(order_by.value), keys, first)
-            return grouped(keys, rows, "workspace_id", workflow)
+            return grouped(keys, rows, workflow)
 
         loader = info.context.loader(("workflows", first, order_by), load)
         return Connection(nodes=await loader.load(self.database_id))
@@ -251,7 +251,7 @@ class Query:
 
     @strawberry.field
     async def workflow(self, info: Info, id: strawberry.ID) -> Workflow | None:
-        rows = await info.context.fetch(f"SELECT {WORKFLOW} FROM workflows WHERE id = $1", UUID(id))
+        rows = await info.context.fetch(WORKFLOW_BY_ID, UUID(id))
         return workflow(rows[0]) if rows else None
 
     @strawberry.field
@@ -264,29 +264,28 @@ class Query:
 
     @strawberry.field
     async def execution(self, info: Info, id: strawberry.ID) -> Execution | None:
-        rows = await info.context.fetch(
-            f"SELECT {EXECUTION} FROM executions WHERE id = $1", UUID(id)
-        )
+        rows = await info.context.fetch(EXECUTION_BY_ID, UUID(id))
         return execution(rows[0]) if rows else None
 
 
-WORKFLOW = "id, name, description, status, version, tags, created_at, updated_at"
-EXECUTION = "id, status, trigger_type, started_at, duration_ms"
+WORKFLOW = "SELECT id, name, description, status, version, tags, created_at, updated_at"
+EXECUTION = "SELECT id, status, trigger_type, started_at, duration_ms"
 WORKSPACES = "SELECT id, name, slug FROM workspaces ORDER BY {} LIMIT $1"
+WORKFLOW_BY_ID = f"{WORKFLOW} FROM workflows WHERE id = $1"
+EXECUTION_BY_ID = f"{EXECUTION} FROM executions WHERE id = $1"
 LISTED = (
-    f"SELECT {WORKFLOW} FROM workflows WHERE $1::text[] IS NULL OR status = ANY ($1)"
+    f"{WORKFLOW} FROM workflows WHERE $1::text[] IS NULL OR status = ANY ($1)"
     " ORDER BY {} LIMIT $2"
 )
 PAGE = (
-    "SELECT r.* FROM unnest($1::uuid[]) AS keys(key) CROSS JOIN LATERAL ("
-    "SELECT %s FROM %s WHERE %s = keys.key ORDER BY {} LIMIT $2) r"
+    "SELECT keys.key, r.* FROM unnest($1::uuid[]) AS keys(key) CROSS JOIN LATERAL ("
+    "%s FROM %s = keys.key ORDER BY {} LIMIT $2) r"
 )
-WORKFLOWS = PAGE % (f"workspace_id, {WORKFLOW}", "workflows", "workspace_id")
-EXECUTIONS = PAGE % (f"workflow_id, {EXECUTION}", "executions", "workflow_id")
+WORKFLOWS = PAGE % (WORKFLOW, "workflows WHERE workspace_id")
+EXECUTIONS = PAGE % (EXECUTION, "executions WHERE workflow_id")
 LOGS = PAGE % (
-    'execution_id, seq, node_id, level, message, metadata, "timestamp"',
-    "execution_logs",
-    "execution_id",
+    'SELECT seq, node_id, level, message, metadata, "timestamp"',
+    "execution_logs WHERE execution_id",
 )
 STATISTICS = (
     "SELECT id, total_executions, successful_executions, failed_executions,"
@@ -300,11 +299,11 @@ DASHBOARD = (
 
 
 def grouped(
-    keys: Sequence[UUID], rows: "list[Record]", by: str, read: "Callable[[Record], T]"
+    keys: Sequence[UUID], rows: "list[Record]", read: "Callable[[Record], T]"
 ) -> list[list[T]]:
     found: dict[UUID, list[T]] = {key: [] for key in keys}
     for row in rows:
-        found[row[by]].append(read(row))
+        found[row["key"]].append(read(row))
     return [found[key] for key in keys]
 
 

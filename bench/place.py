@@ -39,14 +39,20 @@ async def measured(scale: str, data: Path) -> AsyncGenerator[Place]:
     """The database for as long as the block lasts."""
     async with home(read_settings(data=data), say) as server:
         url = await provide(server.url, server.secrets, scale)
-        connection: Connection[Record] = await asyncpg.connect(url)
-        try:
-            ids = Ids(*map(str, await connection.fetchrow(IDS) or ()))
-            backend: int = await connection.fetchval("SELECT pg_backend_pid()")
-        finally:
-            await connection.close()
-        token, _ = Tokens(server.secrets, A_DAY).issue(UUID(ids.person))
-        yield Place(url, server.secret, server.secrets, ids, token, _parent(backend))
+        yield await place_of(url, server.secret)
+
+
+async def place_of(url: str, secret: str) -> Place:
+    """What there is to ask for in a filled database."""
+    secrets = Secrets(secret)
+    connection: Connection[Record] = await asyncpg.connect(url)
+    try:
+        ids = Ids(*map(str, await connection.fetchrow(IDS) or ()))
+        postmaster = _parent(await connection.fetchval("SELECT pg_backend_pid()"))
+    finally:
+        await connection.close()
+    token, _ = Tokens(secrets, A_DAY).issue(UUID(ids.person))
+    return Place(url, secret, secrets, ids, token, postmaster)
 
 
 IDS = """

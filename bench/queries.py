@@ -1,7 +1,7 @@
 """What is asked, in the words of each server, and how their answers are compared.
 
-The documents are in ``queries/``: those of ``ours`` go to every server that has our schema, the floor
-finds its SQL by the name of the operation. A query without a file for a server is not asked of it.
+The documents are in ``queries/``: those of ``ours`` go to every server that has our schema; the
+floor finds its SQL by the name of the operation. A server is not asked what it has no file for.
 """
 
 import json
@@ -21,10 +21,7 @@ QUERIES = {
     "pages": "nested, with edges, global ids, cursors and pageInfo",
     "counts": "pages, with totalCount too",
 }
-"""What each reads. A mutation comes in here with a file a server, as soon as there is one."""
-
-WRITINGS: dict[str, str] = {}
-"""Queries that change rows: their answers are compared by shape, and RLS is not taken from them."""
+"""What each reads."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -1,11 +1,11 @@
 """The statement that our server makes of a query."""
 
-from pathlib import Path
 from typing import Any
 
 from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
 
+from db.plan import write
 from graphql_api.plan import Compiler, Request
 from graphql_api.schema import schema
 
@@ -20,4 +20,4 @@ def compiled(document: str, variables: dict[str, Any]) -> tuple[str, list[object
     if not isinstance(values, VariableValues):
         raise values[0]
     request = Request(values)
-    return Compiler(schema, {}, values).operation(operation)(request), request.values
+    return write(Compiler(schema, {}, values).operation(operation), request), request.values

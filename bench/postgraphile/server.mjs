@@ -48,7 +48,12 @@ function beginning(settings) {
     set_config('app.viewer_proof', '${proof}@' || extract(epoch FROM now()), true)`;
 }
 
-const pool = new pg.Pool({ connectionString: url, max: 10, idleTimeoutMillis: 0 });
+const pool = new pg.Pool({
+  connectionString: url,
+  max: 10,
+  idleTimeoutMillis: 0,
+  options: process.env.PG_OPTIONS,
+});
 
 const service = makePgService({
   name: "main",
@@ -88,6 +93,14 @@ const views = makePgSmartTagsPlugin([
     tags: {
       primaryKey: "id",
       foreignKey: "(id) references public.workflows (id)|@fieldName workflow|@foreignFieldName statistics",
+    },
+  },
+  {
+    // Over the two columns of the real key PostgreSQL takes a worse index.
+    kind: "class",
+    match: "public.executions",
+    tags: {
+      foreignKey: "(workflow_id) references public.workflows (id)|@fieldName workflow|@foreignFieldName executions",
     },
   },
   { kind: "class", match: "public.user_dashboard", tags: { primaryKey: "user_id" } },
