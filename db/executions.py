@@ -29,6 +29,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     id: UUID
     workspace_id: UUID
     workflow_id: UUID
+    workflow_version: int | None
     deployment_id: UUID | None
     status: ExecutionStatus
     trigger_type: str
@@ -41,6 +42,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     memory_usage_mb: int | None
     started_at: datetime
     completed_at: datetime | None
+    cancel_requested_at: datetime | None
 
 
 class ExecutionOrder(Order):
@@ -77,6 +79,15 @@ BY_WORKSPACE = Many(
 
 BY_WORKFLOW = Many(
     ExecutionRow, "SELECT {e.*} FROM executions e WHERE e.workflow_id = {workflow.id}"
+)
+
+BY_VERSION = Many(
+    ExecutionRow,
+    """
+    SELECT {e.*}
+      FROM executions e
+     WHERE e.workflow_id = {version.workflow_id} AND e.workflow_version = {version.version: int}
+    """,
 )
 
 BY_DEPLOYMENT = Many(

@@ -34,6 +34,7 @@ class WorkflowRow(msgspec.Struct, frozen=True):
     definition: Json
     status: WorkflowStatus
     version: int
+    timeout_seconds: int
     total_executions: Annotated[
         int,
         Computed("""(SELECT coalesce(sum(s.total), 0)::bigint FROM workflow_statistics_shards s

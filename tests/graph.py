@@ -83,6 +83,9 @@ BONDS = {
     "Workflow.executions": bond("Execution", id="workflow_id"),
     "WorkflowVersion.workflow": bond("Workflow", workflow_id="id"),
     "WorkflowVersion.createdBy": bond("User", created_by="id"),
+    "WorkflowVersion.executions": bond(
+        "Execution", workflow_id="workflow_id", version="workflow_version"
+    ),
     "WorkflowVersion.deployments": bond(
         "Deployment", workflow_id="workflow_id", version="workflow_version"
     ),
@@ -96,6 +99,9 @@ BONDS = {
     "Deployment.createdBy": bond("User", created_by="id"),
     "Deployment.executions": bond("Execution", id="deployment_id"),
     "Execution.workspace": bond("Workspace", workspace_id="id"),
+    "Execution.version": bond(
+        "WorkflowVersion", workflow_id="workflow_id", workflow_version="version"
+    ),
     "Execution.workflow": bond("Workflow", workflow_id="id"),
     "Execution.deployment": bond("Deployment", deployment_id="id"),
     "Execution.logs": bond("ExecutionLog", id="execution_id"),

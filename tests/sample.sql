@@ -106,10 +106,10 @@ SELECT pg_temp.u(format('deployment %s %s %s', team, n, d)), pg_temp.u('workspac
   FROM generate_series(1, 2) team, generate_series(1, 25) n,
        generate_series(1, CASE WHEN n = 1 THEN 22 ELSE n % 4 END) d;
 
-INSERT INTO executions (id, workspace_id, workflow_id, deployment_id, status, trigger_type, input_data,
+INSERT INTO executions (id, workspace_id, workflow_id, workflow_version, deployment_id, status, trigger_type, input_data,
                         output_data, error_message, duration_ms, completed_at)
 SELECT pg_temp.u7(format('execution %s %s %s', team, n, e), 100 + e * 3700), pg_temp.u('workspace ' || team),
-       pg_temp.u(format('workflow %s %s', team, n)),
+       pg_temp.u(format('workflow %s %s', team, n)), CASE WHEN e % 9 > 0 THEN 1 END,
        CASE WHEN n = 1 AND e % 2 = 0 THEN pg_temp.u(format('deployment %s 1 1', team)) END,
        status, (ARRAY['manual', 'webhook', 'schedule'])[1 + e % 3],
        CASE WHEN e % 2 = 0 THEN '{"n": 1e3, "big": 123456789012345678901234567890, "k": null}'::jsonb END,

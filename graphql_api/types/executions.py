@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from db import deployments, executions, logs, workflows, workspaces
+from db import deployments, executions, logs, versions, workflows, workspaces
 from db.json import Json
 from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
@@ -12,6 +12,7 @@ from graphql_api.types.logs import LogFilter
 if TYPE_CHECKING:
     from graphql_api.types.deployments import Deployment
     from graphql_api.types.logs import ExecutionLog
+    from graphql_api.types.versions import WorkflowVersion
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
 
@@ -65,10 +66,16 @@ class Execution(Node):
     """When it started."""
     completed_at: datetime | None
     """When it ended; null while it runs."""
+    cancel_requested_at: datetime | None
+    """When somebody asked it to stop; null if nobody did."""
     workspace: Workspace | None = related(workspaces.BY_ID, id="workspace_id")
     """The workspace that it belongs to."""
     workflow: Workflow | None = related(workflows.BY_ID, id="workflow_id")
     """The workflow that was run."""
+    version: WorkflowVersion | None = related(
+        versions.BY_NUMBER, workflow_id="workflow_id", version="workflow_version"
+    )
+    """The version of it that was run; null if that was not reported."""
     deployment: Deployment | None = related(deployments.BY_ID, id="deployment_id")
     """The deployment that ran it; null for a trial run."""
     logs: Connection[ExecutionLog] = connected(

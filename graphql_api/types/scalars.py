@@ -1,11 +1,14 @@
 """The scalars that GraphQL itself does not have, and how each is written."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NewType
+from uuid import UUID
 
 import msgspec
 import strawberry
 from graphql import GraphQLError
+from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
 from strawberry.types.scalar import ScalarDefinition
 
 from db.json import Json
@@ -53,6 +56,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="Any JSON value.",
         serialize=_as_written,
         parse_value=_json,
+    ),
+    UUID: replace(
+        DEFAULT_SCALAR_REGISTRY[UUID],
+        description="A UUID in its usual form, with hyphens.",
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc9562",
     ),
     BigInt: strawberry.scalar(
         name="BigInt",

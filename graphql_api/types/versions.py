@@ -3,14 +3,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from db import deployments, users, versions, workflows
+from db import deployments, executions, users, versions, workflows
 from db.json import Json
 from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.deployments import DeploymentFilter
+from graphql_api.types.executions import ExecutionFilter
 
 if TYPE_CHECKING:
     from graphql_api.types.deployments import Deployment
+    from graphql_api.types.executions import Execution
     from graphql_api.types.users import User
     from graphql_api.types.workflows import Workflow
 
@@ -49,3 +51,7 @@ class WorkflowVersion(Node):
         deployments.BY_VERSION, DeploymentFilter, deployments.DeploymentOrder.NEWEST
     )
     """The deployments of this version."""
+    executions: Connection[Execution] = connected(
+        executions.BY_VERSION, ExecutionFilter, executions.ExecutionOrder.NEWEST
+    )
+    """The executions of this version."""

@@ -65,6 +65,8 @@ class Workflow(Node):
     """Where it is in its life."""
     version: int
     """The number of its current version, from 1."""
+    timeout_seconds: int
+    """How long an execution may be silent before it is given up."""
     total_executions: BigInt
     """How many executions there have been, running ones included."""
     successful_executions: BigInt

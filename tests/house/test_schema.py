@@ -41,6 +41,7 @@ ERD = {
 }
 
 BOTH_WAYS = {
+    "executions_workflow_version_fkey": ("Execution.version", "WorkflowVersion.executions"),
     "workspaces_owner_id_fkey": ("Workspace.owner", "User.ownedWorkspaces"),
     "workspace_users_workspace_id_fkey": ("WorkspaceMember.workspace", "Workspace.members"),
     "workspace_users_user_id_fkey": ("WorkspaceMember.user", "User.memberships"),
