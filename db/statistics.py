@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, LiteralString
 
 import msgspec
 
@@ -35,6 +35,16 @@ class BucketRow(msgspec.Struct, frozen=True):
     avg_duration_ms: float | None
 
 
+class PerformanceRow(msgspec.Struct, frozen=True):
+    version: int | None
+    total_executions: int
+    ended_executions: int
+    failed_executions: int
+    failure_rate: float | None
+    p50_duration_ms: float | None
+    p95_duration_ms: float | None
+
+
 OF_WORKFLOW = One(
     StatisticsRow, "SELECT {s.*} FROM workflow_statistics s WHERE s.id = {workflow.id}"
 )
@@ -59,3 +69,43 @@ BY_TIME = Many(
     tie="start",
 )
 """``since`` must be the start of a bucket in UTC."""
+
+
+# A run that timed out failed, too; one that was cancelled says nothing about the workflow.
+_IN_RANGE: LiteralString = """
+    SELECT coalesce(e.workflow_version, d.workflow_version) AS version, e.status, e.duration_ms
+      FROM executions e
+      LEFT JOIN deployments d ON d.id = e.deployment_id
+     WHERE e.workflow_id = {workflow.id}
+       AND e.id >= app.uuid7_floor({argument.since: timestamptz})
+       AND e.id < app.uuid7_floor({argument.until: timestamptz})
+"""
+_MEASURES: LiteralString = """
+    count(*)                                                               AS total_executions,
+    count(*) FILTER (WHERE x.status IN ('success', 'failed', 'timeout'))   AS ended_executions,
+    count(*) FILTER (WHERE x.status IN ('failed', 'timeout'))              AS failed_executions,
+    round(100.0 * count(*) FILTER (WHERE x.status IN ('failed', 'timeout'))
+          / nullif(count(*) FILTER (WHERE x.status IN ('success', 'failed', 'timeout')), 0),
+          2)::float8                                                       AS failure_rate,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY x.duration_ms)             AS p50_duration_ms,
+    percentile_cont(0.95) WITHIN GROUP (ORDER BY x.duration_ms)            AS p95_duration_ms
+"""
+
+IN_RANGE = One(
+    PerformanceRow,
+    "SELECT {p.*} FROM (SELECT NULL::int AS version,"  # noqa: S608 # made of constants
+    + _MEASURES
+    + "FROM ("
+    + _IN_RANGE
+    + ") x) p",
+)
+
+IN_RANGE_BY_VERSION = Many(
+    PerformanceRow,
+    "SELECT {p.*} FROM (SELECT x.version,"  # noqa: S608 # made of constants
+    + _MEASURES
+    + "FROM ("
+    + _IN_RANGE
+    + ") x GROUP BY x.version) p",
+    tie="version",
+)

@@ -3,15 +3,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from db import deployments, executions, logs, versions, workflows, workspaces
+from db import deployments, executions, logs, timeline, versions, workflows, workspaces
 from db.json import Json
-from graphql_api.declare import Node, connected, enum, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, listed, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.logs import LogFilter
 
 if TYPE_CHECKING:
     from graphql_api.types.deployments import Deployment
     from graphql_api.types.logs import ExecutionLog
+    from graphql_api.types.timeline import NodeTimeline
     from graphql_api.types.versions import WorkflowVersion
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
@@ -78,6 +79,8 @@ class Execution(Node):
     """The version of it that was run; null if that was not reported."""
     deployment: Deployment | None = related(deployments.BY_ID, id="deployment_id")
     """The deployment that ran it; null for a trial run."""
+    timeline: list[NodeTimeline] = listed(timeline.OF_EXECUTION)
+    """What each of its nodes did, in the order in which they first said something."""
     logs: Connection[ExecutionLog] = connected(
         logs.BY_EXECUTION, LogFilter, logs.LogOrder.OLDEST, first=100
     )

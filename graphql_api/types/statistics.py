@@ -12,6 +12,7 @@ from graphql_api.declare import enum, over
 from graphql_api.types.scalars import BigInt
 
 MOST_BUCKETS = 1000
+EARLIEST = 1970
 LENGTHS = {
     statistics.TimeBucket.HOUR: timedelta(hours=1),
     statistics.TimeBucket.DAY: timedelta(days=1),
@@ -35,6 +36,8 @@ def buckets(
 ) -> Mapping[str, Any]:
     """The start of the first bucket, the end of the range, and the length of a bucket."""
     end = until or datetime.now(UTC)
+    if since.year < EARLIEST:
+        raise InvalidArgument(f"since is before {EARLIEST}; nothing ran then")
     if end < since:
         raise InvalidArgument("until is before since")
     if (end - since) / LENGTHS[bucket] > MOST_BUCKETS:
@@ -42,6 +45,21 @@ def buckets(
             f"that is more than {MOST_BUCKETS} buckets; ask for a shorter time or longer buckets"
         )
     return {"since": _start(since, bucket), "until": end, "bucket": LENGTHS[bucket]}
+
+
+def in_range(
+    since: Annotated[
+        datetime, strawberry.argument(description="Executions that began at this time or later.")
+    ],
+    until: Annotated[
+        datetime | None,
+        strawberry.argument(description="Executions that began before this time; now if null."),
+    ] = None,
+) -> Mapping[str, Any]:
+    end = until or datetime.now(UTC)
+    if end < since:
+        raise InvalidArgument("until is before since")
+    return {"since": since, "until": end}
 
 
 def _start(moment: datetime, bucket: statistics.TimeBucket) -> datetime:
@@ -84,3 +102,23 @@ class WorkflowStatisticsBucket:
     """How many of those failed."""
     avg_duration_ms: float | None
     """How long those took on average, in milliseconds; null where none has ended."""
+
+
+@over(statistics.PerformanceRow)
+class WorkflowPerformance:
+    """How long the executions that began in a stretch of time took, and how many failed."""
+
+    version: int | None
+    """The version that was executed; null for all together, or where it is not known."""
+    total_executions: BigInt
+    """How many began."""
+    ended_executions: BigInt
+    """How many of those ended by themselves: in success, failure or timeout."""
+    failed_executions: BigInt
+    """How many of those failed or timed out."""
+    failure_rate: float | None
+    """How many in a hundred of those that ended by themselves failed; null where none ended."""
+    p50_duration_ms: float | None
+    """Half of those that ended took at most this long, in milliseconds; null where none ended."""
+    p95_duration_ms: float | None
+    """Of a hundred that ended 95 took at most this long, in milliseconds."""

@@ -10,13 +10,17 @@ from graphql_api.relay import Connection
 from graphql_api.types.deployments import DeploymentFilter
 from graphql_api.types.executions import ExecutionFilter
 from graphql_api.types.scalars import BigInt
-from graphql_api.types.statistics import buckets
+from graphql_api.types.statistics import buckets, in_range
 from graphql_api.types.versions import VersionFilter
 
 if TYPE_CHECKING:
     from graphql_api.types.deployments import Deployment
     from graphql_api.types.executions import Execution
-    from graphql_api.types.statistics import WorkflowStatistics, WorkflowStatisticsBucket
+    from graphql_api.types.statistics import (
+        WorkflowPerformance,
+        WorkflowStatistics,
+        WorkflowStatisticsBucket,
+    )
     from graphql_api.types.users import User
     from graphql_api.types.versions import WorkflowVersion
     from graphql_api.types.workspaces import Workspace
@@ -99,5 +103,11 @@ class Workflow(Node):
     """Its executions."""
     statistics_by_time: list[WorkflowStatisticsBucket] = listed(statistics.BY_TIME, given=buckets)
     """Its executions by hour, day or month of UTC, oldest first, empty ones included."""
+    performance: WorkflowPerformance | None = related(statistics.IN_RANGE, given=in_range)
+    """How long its executions took in a stretch of time, and how many failed."""
+    performance_by_version: list[WorkflowPerformance] = listed(
+        statistics.IN_RANGE_BY_VERSION, given=in_range
+    )
+    """The same for each version that was executed, the oldest first."""
     statistics: WorkflowStatistics | None = related(statistics.OF_WORKFLOW)
     """Its executions of all time, in numbers."""

@@ -53,7 +53,11 @@ def ids_in(answer: dict[str, Any] | None) -> set[str]:
 
 
 def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
-    in_numbers = {"Viewer.dashboard", "Workflow.statistics", "Workflow.statisticsByTime"}
+    in_numbers = {
+        *("Viewer.dashboard", "Workflow.statistics", "Workflow.statisticsByTime"),
+        *("Workflow.performance", "Workflow.performanceByVersion"),
+        *("Execution.timeline", "NodeTimeline.firstLine", "NodeTimeline.lastLine"),
+    }
     of_who_asks = {"Query.viewer", "Viewer.user", "Viewer.apiKey", "Query.workspaceBySlug"}
 
     assert {*BONDS, *ROOT_LISTS, *in_numbers, *of_who_asks} == set(leading_fields())
