@@ -51,7 +51,7 @@ def refusal_of() -> Generator[None]:
         raise NotAllowed(_rule(error)) from error
     except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.SerializationError) as error:
         raise NotNow(_rule(error)) from error
-    except asyncpg.DataError as error:
+    except (asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
         raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:
         raise TookTooLong(error.message) from error

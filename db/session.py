@@ -225,9 +225,10 @@ class Database:
             async with self.api.acquire(timeout=self.patience) as connection:
                 try:
                     yield connection
-                except asyncio.CancelledError:
-                    # Broken off while it prepares, asyncpg sends no Sync, and the implicit
-                    # transaction would still be open for whoever has the connection next.
+                except BaseException:
+                    # Where a read is broken off while it is prepared, or a value cannot be sent,
+                    # asyncpg sends no Sync, and the implicit transaction would still be open for
+                    # whoever has the connection next.
                     if not connection.is_closed():
                         await connection.execute("SELECT")
                     raise

@@ -64,7 +64,7 @@ class Query:
     executions: Connection[Execution] = connected(
         executions.VISIBLE, ExecutionFilter, executions.ExecutionOrder.NEWEST
     )
-    """The executions of all your workspaces."""
+    """The executions of all your workspaces. Those of one workspace are found faster."""
 
 
 @strawberry.type(description="Everything that can be done.")

@@ -25,8 +25,10 @@ $$;
 CREATE FUNCTION app.uuid7_floor(ts timestamptz) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    -- the smallest id of that millisecond: a time window becomes a range of ids
-    SELECT (lpad(to_hex(floor(extract(epoch FROM ts) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+    -- the smallest id of that millisecond: a time window becomes a range of ids;
+    -- 48 bits of milliseconds begin in 1970 and end in 10889, and infinity is beyond either end
+    SELECT (lpad(to_hex(least(greatest(floor(extract(epoch FROM ts) * 1000), 0), 281474976710655)::bigint),
+                 12, '0') || repeat('0', 20))::uuid
 $$;
 
 CREATE FUNCTION app.uuid7_ts(id uuid) RETURNS timestamptz

@@ -301,6 +301,7 @@ SORTED_WHOLE = {
     "Query.workspaces": OF_FEW_WORKSPACES,
     "Query.workflows": OF_FEW_WORKSPACES,
     "Query.deployments": OF_FEW_WORKSPACES,
+    "Query.executions": "sorting the viewer's own is bounded, walking everybody's is not",
     "Viewer.workspaces": OF_FEW_WORKSPACES,
     "User.memberships": OF_FEW_WORKSPACES,
     "User.invitedMembers": OF_A_PERSON,
