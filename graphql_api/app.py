@@ -28,6 +28,7 @@ from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
 from resolvers.passwords import Passwords
+from resolvers.reaping import keep_reaping
 from resolvers.streams import Streams
 from resolvers.tokens import Tokens
 
@@ -42,7 +43,11 @@ def create_app(settings: Settings) -> Starlette:
         async with resources(settings) as app.state.resources:
             app.state.service = service(settings, app.state.resources)
             url, secrets = database_of(settings)
-            async with beside(keep_ahead(url, secrets, log.info)):
+            watching = app.state.resources.streams
+            async with (
+                beside(keep_ahead(url, secrets, log.info)),
+                beside(keep_reaping(url, secrets, watching, log.info)),
+            ):
                 yield
 
     return Starlette(

@@ -91,6 +91,15 @@ def demo(*, data: Data = None) -> int:
 
 
 @app.command
+def reap(*, data: Data = None) -> int:
+    """Give up the executions that have been silent for longer than their workflows allow.
+
+    A running server does so by itself, every 15 seconds.
+    """
+    return asyncio.run(_reap(read_settings(data=data)))
+
+
+@app.command
 def schema(
     *,
     check: Annotated[
@@ -181,6 +190,17 @@ async def _migrate(settings: Settings) -> int:
     async with home(settings, report, share=True) as place:
         await bring_up(place, settings, report)
     report("The database is up to date")
+    return 0
+
+
+async def _reap(settings: Settings) -> int:
+    from resolvers import reaping  # noqa: PLC0415
+    from resolvers.streams import Streams  # noqa: PLC0415
+
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+        ended = await reaping.reap(place.url, place.secrets, Streams())
+    report(f"Gave up {ended} silent executions")
     return 0
 
 

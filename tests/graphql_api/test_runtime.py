@@ -14,6 +14,8 @@ from db import runtime, workflows
 from db.json import Json
 from db.secrets import Secrets
 from db.session import Database, Viewer, connect
+from resolvers import reaping
+from resolvers.streams import Streams
 from tests import sample
 from tests.graphql_api.asking import Asking
 
@@ -593,6 +595,23 @@ async def test_of_two_who_reap_at_once_one_does(platform: Platform, secrets: Sec
         await platform.superuser.execute(lock)
         assert await reaped(platform, secrets) == {}
     assert execution in await reaped(platform, secrets)
+
+
+async def test_reaping_ends_all_and_tells_those_who_watch(
+    platform: Platform, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaping, "MOST", 2)
+    silent = {UUID(await platform.running()) for _ in range(5)}
+    for each in silent:
+        await platform.silent_for(str(each), 4000)
+
+    class Watching(Streams):
+        def wake(self, execution_id: UUID, head: int, closed: bool = False) -> None:
+            told.append((execution_id, closed))
+
+    told: list[tuple[UUID, bool]] = []
+    assert await reaping.reap(platform.url, secrets, Watching()) == 5
+    assert sorted(told) == sorted((each, True) for each in silent)
 
 
 async def test_the_apis_own_login_cannot_reap(platform: Platform) -> None:
