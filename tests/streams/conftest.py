@@ -37,7 +37,7 @@ async def watched_url(new_database: Callable[..., Awaitable[str]], template: str
 
 @pytest.fixture(scope="session")
 async def watched(watched_url: str, secrets: Secrets) -> AsyncGenerator[Database]:
-    async with connect(watched_url, secrets, size=8) as database:
+    async with connect(watched_url, secrets, size=16) as database:
         yield database
 
 
