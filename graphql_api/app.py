@@ -27,6 +27,7 @@ from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.nats_hints import NatsHints
 from resolvers.passwords import Passwords
 from resolvers.reaping import keep_reaping
 from resolvers.streams import Streams
@@ -115,6 +116,7 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
     """What all requests of a process share."""
     url, secrets = database_of(settings)
     passwords = Passwords(threads=settings.password_threads)
+    bus = NatsHints(settings.hints_url.get_secret_value()) if settings.hints_url else None
     try:
         async with (
             connect(
@@ -131,7 +133,7 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
                     per_viewer=settings.max_subscriptions_per_viewer,
                     per_process=settings.max_subscriptions_per_process,
                 )
-            ).running(database, reader) as watching,
+            ).running(database, reader, bus) as watching,
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
             yield Resources(database, passwords, tokens, watching)

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-NEVER_SHOWN = {"database_url", "secret_key", "secret_key_previous", "demo_password"}
+NEVER_SHOWN = {"database_url", "hints_url", "secret_key", "secret_key_previous", "demo_password"}
 
 
 class BadSettings(Exception):
@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     )
     statement_timeout_seconds: float = Field(
         default=8, gt=0, le=600, description="PostgreSQL gives up a statement after this time."
+    )
+
+    hints_url: SecretStr | None = Field(
+        default=None,
+        description="NATS server that tells processes of new log lines, `nats://host:4222`; takes "
+        "the extra `nats`. Unset: PostgreSQL tells them.",
     )
 
     # Secrets and sign-in

@@ -18,6 +18,7 @@ from graphql_api.messages import Body
 from graphql_api.schema import schema
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.hints import Hints
 from resolvers.passwords import Passwords
 from resolvers.streams import Streams
 from resolvers.tokens import Tokens
@@ -123,10 +124,14 @@ class Watcher:
 
 @asynccontextmanager
 async def process(
-    database: Database, reader: Reader, secrets: "Secrets", limits: streams.Limits | None = None
+    database: Database,
+    reader: Reader,
+    secrets: "Secrets",
+    limits: streams.Limits | None = None,
+    bus: Hints | None = None,
 ) -> AsyncGenerator[Process]:
     """A process of the server, without its wires."""
-    async with Streams(limits).running(database, reader) as running:
+    async with Streams(limits).running(database, reader, bus) as running:
         resources = Resources(database, Passwords(), Tokens(secrets), running)
         yield Process(database, running, Executor(schema, resources, Limits()))
 
