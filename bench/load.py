@@ -12,15 +12,17 @@ LUA = Path(__file__).with_name("wrk.lua")
 
 
 class Shot(NamedTuple):
-    """``p50`` and ``p99`` are in milliseconds; ``server`` and ``postgres`` are milliseconds of CPU
-    a request, None where the system does not tell."""
+    """Times are in milliseconds.
+
+    ``server_ms`` and ``postgres_ms`` are CPU time a request, None where the system does not tell.
+    """
 
     rate: float
     p50: float
     p99: float
     errors: int
-    server: float | None
-    postgres: float | None
+    server_ms: float | None
+    postgres_ms: float | None
 
 
 class Target(NamedTuple):

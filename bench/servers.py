@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bench.queries import FOLDER as QUERIES_FOLDER
 from bench.say import say
 from db.secrets import Secrets
-from db.session import as_login
+from db.session import SERVER_SETTINGS, as_login
 
 HERE = Path(__file__).parent
 POSTGRAPHILE = HERE / "postgraphile"
@@ -30,6 +30,9 @@ SERVERS = {
     "postgraphile": "PostGraphile 5",
 }
 
+
+SETTINGS = {name: text for name, text in SERVER_SETTINGS.items() if name != "application_name"}
+"""What our sessions set, for PostGraphile's; the others take it from us."""
 
 NOT_NAIVE = {"pages", "counts"}
 
@@ -148,7 +151,7 @@ def _environment(url: str, secret: str) -> dict[str, str]:
         "BENCH_URL": as_login(url, "mcp_api", secrets),
         "NODE_ENV": "production",
         "GRAPHILE_ENV": "production",
-        "PG_OPTIONS": "-c timezone=UTC -c jit=off -c plan_cache_mode=force_generic_plan",
+        "PG_OPTIONS": " ".join(f"-c {name}={text}" for name, text in SETTINGS.items()),
         "TOKEN_KEY": secrets.derive("access-token").hex(),
         "VIEWER_KEY": secrets.derive("viewer").hex(),
         "KEY_ID": secrets.kid,
