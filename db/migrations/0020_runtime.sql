@@ -124,6 +124,8 @@ CREATE FUNCTION app.report_lines(p_execution uuid, p_rows jsonb, p_nodes text[],
 RETURNS TABLE (first_seq bigint, last_seq bigint, inserted integer, unknown_nodes text[], cancel_requested boolean)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_sort = off                        -- see below
+SET plan_cache_mode = 'force_generic_plan'   -- else the check of a line's execution is planned for every line
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -164,13 +166,14 @@ BEGIN
                            (sent ->> 'timestamp')::timestamptz                AS at
                       FROM jsonb_array_elements(p_rows) WITH ORDINALITY AS e (sent, place)) each_line
              ORDER BY id, place) line
-      -- The LIMIT keeps this a probe of the unique index for each line; NOT EXISTS was planned as an
-      -- anti-join over the whole log, and appending slowed down as the log grew.
-      LEFT JOIN LATERAL (SELECT true AS known
+      -- A probe of the unique index for each line. The order, with sorting turned off, leaves no other
+      -- plan: one made while a month's tables are empty is kept as they grow, and read the whole log.
+      LEFT JOIN LATERAL (SELECT l.id
                            FROM public.execution_logs l
-                          WHERE l.execution_id = p_execution AND l.id = line.id
-                          LIMIT 1) k ON true
-     WHERE k.known IS NULL;
+                          WHERE l.execution_id = p_execution AND l.id >= line.id
+                          ORDER BY l.id
+                          LIMIT 1) next ON true
+     WHERE next.id IS DISTINCT FROM line.id;
     GET DIAGNOSTICS n = ROW_COUNT;
 
     IF stream.closed THEN
