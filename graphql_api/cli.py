@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -123,6 +123,47 @@ def schema(
     if lines:
         report(f"{check} is not the schema: graphql-api schema > {check}")
     return 1 if lines else 0
+
+
+@app.command
+def tail(
+    execution: Annotated[str | None, Parameter(help="Id of the execution.")] = None,
+    /,
+    *,
+    workspace: Annotated[
+        str | None, Parameter(help="Slug of a workspace: follow all that runs in it.")
+    ] = None,
+    url: Annotated[
+        str, Parameter(help="Address of the server.", env_var="GRAPHQL_URL")
+    ] = "http://127.0.0.1:8000/graphql",
+    token: Annotated[
+        str | None,
+        Parameter(help="Access token or API key.", env_var="GRAPHQL_TOKEN", show_default=False),
+    ] = None,
+    min_level: Annotated[
+        Literal["debug", "info", "warn", "error"] | None,
+        Parameter(help="Only lines that matter as much, or more."),
+    ] = None,
+    node: Annotated[str | None, Parameter(help="Only lines of this node.")] = None,
+) -> int:
+    """Follow the log of an execution, or all logs of a workspace, in colour.
+
+    Goes on where it stood when the connection breaks. Ends with the execution, or with Ctrl-C.
+    """
+    from graphql_api.tail import Place, Tail  # noqa: PLC0415 # takes a while to load
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    if (execution is None) == (workspace is None):
+        report("Name either an execution, or a workspace with --workspace SLUG")
+        return 2
+    wanted = {"minLevel": min_level and min_level.upper(), "nodeId": node}
+    tail = Tail(Place(url, token), say, colour=sys.stdout.isatty(), wanted=wanted)
+    following = tail.execution(execution) if execution else tail.workspace(workspace or "")
+    asyncio.run(following)
+    return 0
 
 
 @app.command
