@@ -16,6 +16,8 @@ from resolvers.errors import Refusal
 
 VERSION = "0.1.0"
 
+DEFAULT_URL = "http://127.0.0.1:8000/graphql"
+
 Data = Annotated[
     Path | None,
     Parameter(help="Folder of the embedded PostgreSQL (DATA). Without effect with DATABASE_URL."),
@@ -97,6 +99,36 @@ def reap(*, data: Data = None) -> int:
     A running server does so by itself, every 15 seconds.
     """
     return asyncio.run(_reap(read_settings(data=data)))
+
+
+@app.command
+def simulate(
+    *,
+    workspace: Annotated[
+        str, Parameter(help="Slug of the workspace whose workflows are replayed.")
+    ],
+    url: Annotated[str, Parameter(help="Where the server answers.")] = DEFAULT_URL,
+    key: Annotated[
+        str | None, Parameter(help="API key to use. By default one is made, and revoked again.")
+    ] = None,
+    rate: Annotated[float, Parameter(help="Executions that begin in a second.")] = 0.5,
+    most: Annotated[
+        int | None, Parameter(help="Executions in all; by default without end.")
+    ] = None,
+    speed: Annotated[float, Parameter(help="How much faster than usual an execution goes.")] = 1.0,
+    data: Data = None,
+) -> int:
+    """Pretend to be a runtime: replay workflows with made-up logs on a running server.
+
+    For whoever runs the server; with --key from anywhere.
+    """
+    from graphql_api.simulate import Pace  # noqa: PLC0415
+    from graphql_api.simulate import simulate as replay  # noqa: PLC0415
+
+    chosen = read_settings(data=data)
+    return asyncio.run(
+        replay(chosen, workspace, url, key=key, pace=Pace(rate, most, speed), report=report)
+    )
 
 
 @app.command
