@@ -179,7 +179,7 @@ class Streams:
         None is missed; a change can be told twice. Raises NotFound, Forbidden, TooManyWatched.
         """
         told: set[Place] = set()
-        first = True
+        first, from_now = True, since is None
         with self._admitted(viewer), self._crowd(workspace_id) as crowd:
             while True:
                 changed = crowd()
@@ -190,16 +190,23 @@ class Streams:
                     continue
                 if found is None:
                     raise _refusal(seen=not first)
-                changes, since = found
+                changes, place = found
+                if since is None:
+                    since = place
+                    continue
+                since = place
                 new = [(at, row) for at, row in changes.passing if at not in told]
                 others = [at for at in changes.others if at not in told]
+                told.update(at for at, _ in new)
+                told.update(others)
+                told = {at for at in told if at.transaction >= since.transaction}
+                if first and from_now:
+                    # These are there already, and only as late as the oldest that still runs.
+                    new, others = [], []
                 if new or others or first:
                     rows, ids = [row for _, row in new], [at.row for at in others]
                     yield Changed(workspace_id, rows, ids, since)
                 first = False
-                told.update(at for at, _ in new)
-                told.update(others)
-                told = {at for at in told if at.transaction >= since.transaction}
                 await within(changed, TICK)
 
     async def _changes(
