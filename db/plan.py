@@ -64,7 +64,7 @@ def promised(piece: Sql) -> Sql:
 
 
 def base64(expression: str) -> Sql:
-    return f"translate(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')"
+    return f"replace(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')"
 
 
 def enum(column: str, names: Iterable[tuple[str, str]]) -> Sql:

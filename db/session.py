@@ -240,6 +240,8 @@ SERVER_SETTINGS = {
     "jit": "off",
     # A nested read takes longer to plan than to run, above all over partitions. docs/adr/0003
     "plan_cache_mode": "force_generic_plan",
+    # Not knowing values, it would read empty partitions whole, and then must sort what it reads.
+    "enable_seqscan": "off",
     "search_path": "public",
     "idle_in_transaction_session_timeout": "15000",
 }
