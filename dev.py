@@ -30,6 +30,10 @@ SERVER_COMMANDS = {
     "migrate": "bring the database of DATABASE_URL to this release",
     "demo": "load the demonstration data",
     "import": "import workflows, such as: import n8n FILE... --workspace SLUG",
+    "explain": "print the SQL that answers a query, and how PostgreSQL runs it",
+    "simulate": "play a runtime: replay a workspace's workflows, to see live data",
+    "tail": "follow the logs of an execution or of a workspace",
+    "reap": "mark executions that fell silent as timed out",
     "schema": "print the GraphQL schema",
     "settings": "print everything that can be set",
 }

@@ -203,6 +203,7 @@ def _run(settings: Settings, port: socket.socket) -> int:
         server_header=False,
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
+        ws_per_message_deflate=False,  # memory for every socket, and time for every line
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         backlog=BACKLOG,
