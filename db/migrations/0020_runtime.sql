@@ -11,6 +11,11 @@ ALTER TABLE workflow_versions
     ADD COLUMN node_ids jsonb NOT NULL
     GENERATED ALWAYS AS (jsonb_path_query_array(definition, '$.nodes[*].id')) STORED;
 
+-- They are of the definition, which the audit log does not repeat.
+DROP TRIGGER audit ON workflow_versions;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON workflow_versions
+    FOR EACH ROW EXECUTE FUNCTION app.write_audit('workflow_version', 'definition', 'node_ids');
+
 ALTER TABLE workflows
     ADD COLUMN timeout_seconds integer NOT NULL DEFAULT 3600,  -- of silence, before a run is given up
     ADD CONSTRAINT workflows_timeout_check CHECK (timeout_seconds BETWEEN 10 AND 2592000);

@@ -81,8 +81,8 @@ async def test_a_proven_user_sees_what_its_workspace_holds(scene: Scene, honest:
 async def test_a_proven_key_sees_what_its_scopes_open(scene: Scene) -> None:
     claim = Claim(*scene.world.database.seal.settings(Viewer(api_key_id=scene.key)))
 
-    # the workflow, its version, its statistics and their view
-    assert await seen(scene.connection, claim) == 4
+    # the workflow, its version, its statistics and their view, and the key itself
+    assert await seen(scene.connection, claim) == 5
 
 
 def signed(message: str, key: bytes) -> str:
