@@ -54,6 +54,7 @@ The server ({lock}); each explains itself with --help:
 
 Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
+  faults     break servers, PostgreSQL and connections under live logs
   lint       run every other check: {lints}
   check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
   bench      measure; explains itself with --help
@@ -85,7 +86,12 @@ def usage() -> str:
 
 
 def test(options: list[str]) -> int:
-    return become(["python", "-m", "pytest", *options])
+    """All tests but the storm of faults, which ``faults`` runs."""
+    return become(["python", "-m", "pytest", "--ignore=tests/faults", *options])
+
+
+def faults(options: list[str]) -> int:
+    return become(["python", "-m", "pytest", "tests/faults", *options])
 
 
 def lint(_options: list[str]) -> int:
@@ -97,7 +103,7 @@ def lint(_options: list[str]) -> int:
 
 def check(_options: list[str]) -> int:
     this = [sys.executable, str(ROOT / "dev.py")]
-    steps = [[*this, "test"], [*this, "lint"], [*this[:1], ".ci/image.py"], [".ci/postgresql_15"]]
+    steps = [[*this, "test"], [*this, "faults"], [*this, "lint"], [*this[:1], ".ci/image.py"], [".ci/postgresql_15"]]
     for words in steps:
         say(f"=== {' '.join(words)}")
         if subprocess.run(words, check=False).returncode:
@@ -109,7 +115,7 @@ def bench(options: list[str]) -> int:
     return become(["python", "-m", "bench", *options])
 
 
-DEVELOPMENT_COMMANDS = {"test": test, "lint": lint, "check": check, "bench": bench}
+DEVELOPMENT_COMMANDS = {"test": test, "faults": faults, "lint": lint, "check": check, "bench": bench}
 
 
 def passes(what: str, words: list[str]) -> bool:

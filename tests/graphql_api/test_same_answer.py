@@ -40,7 +40,7 @@ from resolvers.context import Asker
 from tests import sample
 from tests.graphql_api.asking import Asking
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 AT_ONCE = 300
 SDL = schema.as_str()
 VIEWERS = sample.viewers(1)

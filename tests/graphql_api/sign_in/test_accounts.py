@@ -332,7 +332,7 @@ async def test_an_expired_refresh_token_is_refused(
         await accounts.refresh_session(resources, token)
 
 
-@pytest.mark.parametrize("token", ["", "mcr_", "mcr_\ud800", "x" * 100_000, new_refresh_token()])
+@pytest.mark.parametrize("token", ["", "mcr_", "mcr_\ud800", "x" * 100_000, "mcr_" + "A" * 43])
 async def test_what_is_no_refresh_token_of_ours_refreshes_nothing_and_ends_nothing(
     resources: Resources, token: str
 ) -> None:
