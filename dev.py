@@ -57,7 +57,6 @@ Development ({dev_lock}):
   faults     break servers, PostgreSQL and connections under live logs
   lint       run every other check: {lints}
   check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
-  bench      measure; explains itself with --help
   bench      measure how fast the server answers, next to others
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
@@ -103,7 +102,13 @@ def lint(_options: list[str]) -> int:
 
 def check(_options: list[str]) -> int:
     this = [sys.executable, str(ROOT / "dev.py")]
-    steps = [[*this, "test"], [*this, "faults"], [*this, "lint"], [*this[:1], ".ci/image.py"], [".ci/postgresql_15"]]
+    steps = [
+        [*this, "test"],
+        [*this, "faults"],
+        [*this, "lint"],
+        [*this[:1], ".ci/image.py"],
+        [".ci/postgresql_15"],
+    ]
     for words in steps:
         say(f"=== {' '.join(words)}")
         if subprocess.run(words, check=False).returncode:
@@ -115,7 +120,13 @@ def bench(options: list[str]) -> int:
     return become(["python", "-m", "bench", *options])
 
 
-DEVELOPMENT_COMMANDS = {"test": test, "faults": faults, "lint": lint, "check": check, "bench": bench}
+DEVELOPMENT_COMMANDS = {
+    "test": test,
+    "faults": faults,
+    "lint": lint,
+    "check": check,
+    "bench": bench,
+}
 
 
 def passes(what: str, words: list[str]) -> bool:
