@@ -38,6 +38,7 @@ SERVER_COMMANDS = {
     "settings": "print everything that can be set",
 }
 COMPOSE_SPEC = ["--builtin-schema", "vendor.compose-spec"]
+END_TO_END = ["tests/e2e", "tests/streams/test_clients.py", "tests/faults"]
 LINTS = [
     ("style and mistakes", ["ruff", "check"]),
     ("types", ["pyright"]),
@@ -54,9 +55,9 @@ The server ({lock}); each explains itself with --help:
 
 Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
-  faults     break servers, PostgreSQL and connections under live logs
+  e2e        run those that take minutes: a browser, other clients, faults under live logs
   lint       run every other check: {lints}
-  check      all that CI runs: test, lint, the image's steps, the database on PostgreSQL 15
+  check      all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
   bench      measure how fast the server answers, next to others
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
@@ -85,12 +86,13 @@ def usage() -> str:
 
 
 def test(options: list[str]) -> int:
-    """All tests but the storm of faults, which ``faults`` runs."""
-    return become(["python", "-m", "pytest", "--ignore=tests/faults", *options])
+    """All tests but those that take minutes: ``e2e`` runs them."""
+    rest = [f"--ignore={path}" for path in END_TO_END]
+    return become(["python", "-m", "pytest", *rest, *options])
 
 
-def faults(options: list[str]) -> int:
-    return become(["python", "-m", "pytest", "tests/faults", *options])
+def e2e(options: list[str]) -> int:
+    return become(["python", "-m", "pytest", *END_TO_END, *options])
 
 
 def lint(_options: list[str]) -> int:
@@ -104,7 +106,7 @@ def check(_options: list[str]) -> int:
     this = [sys.executable, str(ROOT / "dev.py")]
     steps = [
         [*this, "test"],
-        [*this, "faults"],
+        [*this, "e2e"],
         [*this, "lint"],
         [*this[:1], ".ci/image.py"],
         [".ci/postgresql_15"],
@@ -122,7 +124,7 @@ def bench(options: list[str]) -> int:
 
 DEVELOPMENT_COMMANDS = {
     "test": test,
-    "faults": faults,
+    "e2e": e2e,
     "lint": lint,
     "check": check,
     "bench": bench,
