@@ -1,0 +1,112 @@
+"""What a right is made of, and the world in which it is tried."""
+
+from collections.abc import Awaitable, Callable, Set
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID, uuid4
+
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
+
+from db.session import Database, Viewer
+from graphql_api.schema import schema
+from tests import sample
+from tests.graphql_api.asking import Asking, Data
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+ROLES = ("viewer", "editor", "admin", "owner")
+PEOPLE = ("stranger", *ROLES)
+ASKERS = ("nobody", *PEOPLE, "key", "key without scope")
+"""A key holds the scope that the right names and no other, or every scope but that."""
+
+ERRORS = "errors { code message path }"
+
+_type = schema._schema.mutation_type  # pyright: ignore[reportPrivateUsage]
+MUTATIONS: dict[str, GraphQLField] = dict(_type.fields) if _type else {}
+
+TEAM = sample.of("workspace 1")
+WHO = sample.viewers(1)
+
+
+def has_results(field: GraphQLField) -> bool:
+    payload = get_named_type(field.type)
+    return isinstance(payload, GraphQLObjectType) and "results" in payload.fields
+
+
+class World:
+    """A database with the sample in it, where mutations are tried on team 1."""
+
+    def __init__(self, ask: Asking, database: Database, superuser: "Connection[Record]") -> None:
+        self.ask, self.database, self.superuser = ask, database, superuser
+
+    async def done(self, mutation: str, asker: Viewer, fields: str = "", **given: Any) -> Data:
+        """The payload of a mutation that succeeds, to make what another is tried on."""
+        payload = await self.asked(mutation, asker, fields, given)
+        assert payload["errors"] == [], payload["errors"]
+        return payload
+
+    async def asked(self, mutation: str, asker: Viewer, fields: str, given: Data) -> Data:
+        """The payload; of a bulk mutation ``errors`` are those of its items, too."""
+        field = MUTATIONS[mutation]
+        declared = ", ".join(f"${name}: {field.args[name].type}" for name in given)
+        passed = ", ".join(f"{name}: ${name}" for name in given)
+        items = f"results {{ {ERRORS} }}" if has_results(field) else ""
+        query = (
+            f"mutation{f' ({declared})' if given else ''}"
+            f" {{ {mutation}{f'({passed})' if given else ''} {{ {ERRORS} {items} {fields} }} }}"
+        )
+        payload = (await self.ask(query, asker, **given))[mutation]
+        for item in payload.get("results") or ():
+            payload["errors"] += item["errors"]
+        return payload
+
+    async def viewer(self, asker: str, scope: str | None) -> Viewer:
+        """Who asks. A key is made for the occasion."""
+        if not asker.startswith("key"):
+            return WHO[asker]
+        every: list[str] = await self.superuser.fetchval("SELECT app.known_scopes()")
+        scopes = [each for each in every if (each == scope) is (asker == "key")]
+        return Viewer(api_key_id=await self.key(scopes))
+
+    async def key(self, scopes: list[str]) -> UUID:
+        """A new API key of team 1, made by its owner."""
+        return await self.superuser.fetchval(
+            "INSERT INTO api_keys (workspace_id, name, key_hash, key_prefix, scopes, created_by)"
+            " VALUES ($1, 'made for a test', sha256($2::text::bytea), 'mcp_test', $3, $4)"
+            " RETURNING id",
+            TEAM,
+            str(uuid4()),
+            scopes,
+            WHO["owner"].user_id,
+        )
+
+
+Given = Callable[[World, Viewer], Awaitable[Data]]
+"""Makes the arguments of a call that succeeds for whoever is allowed to make it, things to call it
+on included."""
+
+
+class Right(NamedTuple):
+    """Who of ASKERS is allowed a mutation; ``scope`` is what allows it to a key."""
+
+    allowed: Set[str]
+    given: Given
+    scope: str | None = None
+    note: str = ""
+    """For the document: what a table cannot say."""
+
+
+def anybody(given: Given, note: str = "") -> Right:
+    """Whoever asks, signed in or not."""
+    return Right(frozenset(ASKERS), given, None, note)
+
+
+def signed_in(given: Given, note: str = "") -> Right:
+    """Every user, about what is theirs; no key."""
+    return Right(frozenset(PEOPLE), given, None, note)
+
+
+def member(role: str, given: Given, scope: str | None = None, note: str = "") -> Right:
+    """A member with this role or a higher one, and with ``scope`` a key that holds it."""
+    roles = ROLES[ROLES.index(role) :]
+    return Right(frozenset({*roles, *(["key"] if scope else [])}), given, scope, note)

@@ -1,0 +1,65 @@
+"""Every mutation is tried by everybody: who is allowed succeeds, all others change nothing."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from db.secrets import Secrets
+from db.session import connect
+from tests import sample
+from tests.graphql_api.asking import Asking
+from tests.graphql_api.rights import RIGHTS
+from tests.graphql_api.rights.document import document
+from tests.graphql_api.rights.table import ASKERS, MUTATIONS, World
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+DOCUMENT = Path(__file__).parents[3] / "docs/permissions.md"
+REFUSED = {"UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN"}
+CELLS = [(mutation, asker) for mutation in RIGHTS for asker in ASKERS]
+
+
+@pytest.fixture(scope="module")
+async def world(
+    new_database: Callable[..., Awaitable[str]],
+    template: str,
+    secrets: Secrets,
+    asking: Callable[..., Asking],
+) -> AsyncGenerator[World]:
+    url = await new_database(template)
+    superuser: Connection[Record] = await asyncpg.connect(url)
+    await sample.fill(superuser)
+    async with connect(url, secrets, size=4) as database:
+        yield World(asking(database, "loaders"), database, superuser)
+    await superuser.close()
+
+
+def test_every_mutation_has_a_right() -> None:
+    assert set(RIGHTS) == set(MUTATIONS)
+
+
+def test_the_document_of_permissions_says_what_the_table_says() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == document(RIGHTS)
+
+
+@pytest.mark.parametrize(("mutation", "asker"), CELLS, ids=[f"{m} by {who}" for m, who in CELLS])
+async def test_a_mutation_is_done_for_those_who_may_and_refused_to_others(
+    world: World, mutation: str, asker: str
+) -> None:
+    right = RIGHTS[mutation]
+    viewer = await world.viewer(asker, right.scope)
+    given = await right.given(world, viewer)
+    audited = await world.superuser.fetchval("SELECT count(*) FROM audit_logs")
+
+    errors = (await world.asked(mutation, viewer, "", given))["errors"]
+
+    if asker in right.allowed:
+        assert errors == []
+    else:
+        assert errors
+        assert {error["code"] for error in errors} <= REFUSED
+        assert await world.superuser.fetchval("SELECT count(*) FROM audit_logs") == audited
