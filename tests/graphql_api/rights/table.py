@@ -1,13 +1,14 @@
 """What a right is made of, and the world in which it is tried."""
 
 from collections.abc import Awaitable, Callable, Set
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
-from graphql import GraphQLField, GraphQLObjectType, get_named_type
+from graphql import GraphQLField
 
 from db.session import Database, Viewer
 from graphql_api.schema import schema
+from graphql_api.ways import named_type
 from tests import sample
 from tests.graphql_api.asking import Asking, Data
 
@@ -28,9 +29,8 @@ TEAM = sample.of("workspace 1")
 WHO = sample.viewers(1)
 
 
-def has_results(field: GraphQLField) -> bool:
-    payload = get_named_type(field.type)
-    return isinstance(payload, GraphQLObjectType) and "results" in payload.fields
+def declared_type(mutation: str, argument: str) -> str:
+    return str(cast("Any", MUTATIONS[mutation].args[argument]).type)
 
 
 class World:
@@ -47,10 +47,10 @@ class World:
 
     async def asked(self, mutation: str, asker: Viewer, fields: str, given: Data) -> Data:
         """The payload; of a bulk mutation ``errors`` are those of its items, too."""
-        field = MUTATIONS[mutation]
-        declared = ", ".join(f"${name}: {field.args[name].type}" for name in given)
+        declared = ", ".join(f"${name}: {declared_type(mutation, name)}" for name in given)
         passed = ", ".join(f"{name}: ${name}" for name in given)
-        items = f"results {{ {ERRORS} }}" if has_results(field) else ""
+        bulk = "results" in named_type(MUTATIONS[mutation]).fields
+        items = f"results {{ {ERRORS} }}" if bulk else ""
         query = (
             f"mutation{f' ({declared})' if given else ''}"
             f" {{ {mutation}{f'({passed})' if given else ''} {{ {ERRORS} {items} {fields} }} }}"
