@@ -1,6 +1,7 @@
 /** How GraphiQL asks the server: queries and mutations over HTTP, subscriptions over WebSocket, both
  * as whoever is signed in. */
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
+import { Kind, parse } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 
 import type { Session } from './session';
@@ -15,12 +16,27 @@ export function fetcherFor(graphqlUrl: string, session: Session): Fetcher {
     },
   });
   followTheToken(session, () => sockets.terminate());
-  return createGraphiQLFetcher({
+  const ask = createGraphiQLFetcher({
     url: http.href,
     fetch: signedFetch(session),
     wsClient: answering(sockets),
     enableIncrementalDelivery: false,
   });
+  return (params, options) =>
+    ask({ ...params, operationName: operationIn(params.query, params.operationName) }, options);
+}
+
+/** The name, if the document has such an operation. For a moment after a change of tabs GraphiQL still
+ * gives the name of the tab before. */
+function operationIn(query: string, name: string | null | undefined): string | undefined {
+  try {
+    const named = parse(query).definitions.some(
+      (each) => each.kind === Kind.OPERATION_DEFINITION && each.name?.value === name,
+    );
+    return named ? (name ?? undefined) : undefined;
+  } catch {
+    return name ?? undefined; // the server says what is wrong with the document
+  }
 }
 
 /** `fetch` with the token. A header that the user wrote into GraphiQL's own editor goes before it. */
