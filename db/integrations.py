@@ -31,6 +31,7 @@ class IntegrationRow(msgspec.Struct, frozen=True):
     status: IntegrationStatus
     last_tested_at: datetime | None
     test_result: Json | None
+    rotated_at: datetime
     created_by: UUID
     created_at: datetime
     updated_at: datetime

@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from db.errors import refusal_of
+from db.sealing import Sealing
 from db.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 PROOF_SECONDS = 60
+WORKER_SIZE = 2
 
 
 class Viewer(NamedTuple):
@@ -167,12 +169,21 @@ class Writing:
 
 
 class Database:
-    """The pools: ``api`` for everything that a viewer does, ``auth`` for what precedes a viewer."""
+    """The pools: ``api`` for everything that a viewer does, ``auth`` for what precedes a viewer,
+    ``worker`` for what needs a secret that no viewer may read."""
 
     def __init__(
-        self, api: "Pool[Record]", auth: "Pool[Record]", seal: Seal, *, patience: float = 5.0
+        self,
+        api: "Pool[Record]",
+        auth: "Pool[Record]",
+        worker: "Pool[Record]",
+        seal: Seal,
+        sealing: Sealing,
+        *,
+        patience: float = 5.0,
     ) -> None:
-        self.api, self.auth, self.seal, self.patience = api, auth, seal, patience
+        self.api, self.auth, self.worker = api, auth, worker
+        self.seal, self.sealing, self.patience = seal, sealing, patience
 
     def reading(self, viewer: Viewer) -> Session:
         return Session(self, viewer)
@@ -192,11 +203,19 @@ class Database:
     @asynccontextmanager
     async def signing_in(self) -> AsyncGenerator[Writing]:
         """A transaction of the sign-in login, which runs the sign-in functions and nothing else."""
+        async with self._without_viewer(self.auth) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def working(self) -> AsyncGenerator[Writing]:
+        """A transaction of the login that may read sealed credentials."""
+        async with self._without_viewer(self.worker) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _without_viewer(self, pool: "Pool[Record]") -> AsyncGenerator[Writing]:
         with refusal_of():
-            async with (
-                self.auth.acquire(timeout=self.patience) as connection,
-                connection.transaction(),
-            ):
+            async with pool.acquire(timeout=self.patience) as connection, connection.transaction():
                 yield Writing(connection, ANONYMOUS)
 
     async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
@@ -263,10 +282,10 @@ async def connect(
     seconds; ``statement_cache`` must be 0 behind PgBouncer in transaction mode.
     """
 
-    def pool(login: str, size: int) -> "Pool[Record]":
+    def pool(login: str, size: int, at_once: int = 2) -> "Pool[Record]":
         return asyncpg.create_pool(
             as_login(url, login, secrets),
-            min_size=min(2, size),
+            min_size=min(at_once, size),
             max_size=size,
             max_inactive_connection_lifetime=0,
             statement_cache_size=statement_cache,
@@ -277,8 +296,12 @@ async def connect(
             | {"statement_timeout": str(round(statement_timeout * 1000))},
         )
 
-    async with pool("mcp_api", size) as api, pool("mcp_auth", sign_in_size) as auth:
-        yield Database(api, auth, Seal(secrets))
+    async with (
+        pool("mcp_api", size) as api,
+        pool("mcp_auth", sign_in_size) as auth,
+        pool("mcp_worker", WORKER_SIZE, at_once=0) as worker,
+    ):
+        yield Database(api, auth, worker, Seal(secrets), Sealing(secrets))
 
 
 async def _keep(connection: "Connection[Record]") -> None:

@@ -102,6 +102,16 @@ def reap(*, data: Data = None) -> int:
 
 
 @app.command
+def rotate_credentials(*, data: Data = None) -> int:
+    """Seal the stored credentials anew with SECRET_KEY, after it was changed.
+
+    What the secret before it sealed is opened with SECRET_KEY_PREVIOUS, which is not needed for
+    them any longer when this ends with 0. Can be broken off and run again, beside a running server.
+    """
+    return asyncio.run(_rotate_credentials(read_settings(data=data)))
+
+
+@app.command
 def simulate(
     *,
     workspace: Annotated[
@@ -275,6 +285,19 @@ async def _reap(settings: Settings) -> int:
         ended = await reaping.reap(place.url, place.secrets, Streams())
     report(f"Gave up {ended} silent executions")
     return 0
+
+
+async def _rotate_credentials(settings: Settings) -> int:
+    from db.session import connect  # noqa: PLC0415
+    from resolvers.rewrapping import rewrap  # noqa: PLC0415
+
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+        async with connect(place.url, place.secrets, size=1) as database:
+            everything = await rewrap(database, report)
+    if everything:
+        report("All credentials are sealed with the present key")
+    return 0 if everything else 1
 
 
 async def _demo(settings: Settings) -> int:

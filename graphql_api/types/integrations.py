@@ -47,6 +47,8 @@ class Integration(Node):
     """When it was last tested."""
     test_result: Json | None
     """What the last test found."""
+    rotated_at: datetime
+    """When its credentials were entered, or replaced by others."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime

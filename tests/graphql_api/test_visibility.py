@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -277,7 +278,8 @@ async def test_whoever_cannot_prove_who_asks_is_nobody(
         ("", key, proof),
         (user, key, proof),
     ):
-        unsealed = Database(sample_database.api, sample_database.auth, Settings(*settings))
+        unsealed = copy(sample_database)
+        unsealed.seal = Settings(*settings)
         nobody = asking(unsealed, ask.path)
 
         data = await nobody(LISTS, ids=ids)
@@ -299,7 +301,8 @@ async def test_a_thousand_requests_of_two_teams_over_one_connection_leak_nothing
     """
     asked = [OWNER, OTHERS["key"], VIEWERS["viewer"], OTHERS["owner"], VIEWERS["key"], Viewer()]
     async with connect(sample_url, secrets, size=1) as one:
-        patient = Database(one.api, one.auth, one.seal, patience=60)
+        patient = copy(one)
+        patient.patience = 60
         by_plan, by_loaders = asking(patient, "compiled"), asking(patient, "loaders")
         alone = [await by_plan(query, viewer) for viewer in asked]
         answers = await asyncio.gather(

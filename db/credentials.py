@@ -1,0 +1,103 @@
+"""The credentials of integrations: sealed by the API, read back by the login ``mcp_worker`` alone.
+
+They are a JSON object of texts, bound to the workspace and the integration that they are of.
+"""
+
+from collections.abc import Mapping
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from db.sealing import NotOpened, Sealed, Sealing
+from db.session import Database
+
+PURPOSE = "credentials"
+
+OF_INTEGRATION: LiteralString = """
+SELECT workspace_id, credentials, credentials_key_id FROM app.read_credentials($1)
+"""
+OF_WORKSPACE: LiteralString = """
+SELECT integration_id, credentials, credentials_key_id FROM app.read_workspace_credentials($1)
+"""
+UNDER_OTHER_KEYS: LiteralString = """
+SELECT integration_id, workspace_id, credentials, credentials_key_id
+  FROM app.read_credentials_under_other_keys($1, $2, $3)
+"""
+COUNT_UNDER_OTHER_KEYS: LiteralString = "SELECT app.count_credentials_under_other_keys($1)"
+REWRAP: LiteralString = "SELECT app.rewrap_credentials($1, $2, $3, $4)"
+
+
+class Rewrapped(NamedTuple):
+    """What became of a page of integrations; ``last`` is the id to go on behind."""
+
+    last: UUID
+    done: int
+    closed: list[UUID]
+    """Those that could not be opened, and are as they were."""
+
+
+def encrypt_credentials(
+    sealing: Sealing, workspace_id: UUID, integration_id: UUID, credentials: Mapping[str, str]
+) -> Sealed:
+    plain = msgspec.json.encode(dict(credentials))
+    return sealing.seal(PURPOSE, plain, workspace_id, integration_id)
+
+
+def decrypt_credentials(
+    sealing: Sealing, workspace_id: UUID, integration_id: UUID, sealed: Sealed
+) -> dict[str, str]:
+    """Raises NotOpened."""
+    plain = sealing.open(PURPOSE, sealed, workspace_id, integration_id)
+    return msgspec.json.decode(plain, type=dict[str, str])
+
+
+async def of_integration(database: Database, integration_id: UUID) -> dict[str, str] | None:
+    """Those of an active integration; None if there is none. Raises NotOpened."""
+    async with database.working() as transaction:
+        row = await transaction.row(OF_INTEGRATION, integration_id)
+    if row is None:
+        return None
+    workspace_id, text, key_id = row
+    return decrypt_credentials(
+        database.sealing, workspace_id, integration_id, Sealed(text, key_id)
+    )
+
+
+async def of_workspace(database: Database, workspace_id: UUID) -> list[dict[str, str]]:
+    """Those of all its integrations, switched off ones too; without those that do not open."""
+    async with database.working() as transaction:
+        rows = await transaction.fetch(OF_WORKSPACE, workspace_id)
+    opened: list[dict[str, str]] = []
+    for id, text, key_id in rows:
+        try:
+            sealed = Sealed(text, key_id)
+            opened.append(decrypt_credentials(database.sealing, workspace_id, id, sealed))
+        except NotOpened:
+            continue  # what nobody can open, nobody can have written into a log
+    return opened
+
+
+async def count_under_other_keys(database: Database) -> int:
+    async with database.working() as transaction:
+        return await transaction.value(COUNT_UNDER_OTHER_KEYS, database.sealing.key_id(PURPOSE))
+
+
+async def rewrap(database: Database, behind: UUID, most: int) -> Rewrapped | None:
+    """Seal the next ``most`` that other keys sealed with the present one; None at the end.
+
+    One that is rotated at the same moment stays as it was rotated.
+    """
+    sealing, closed, done, last = database.sealing, list[UUID](), 0, behind
+    key_id = sealing.key_id(PURPOSE)
+    async with database.working() as transaction:
+        rows = await transaction.fetch(UNDER_OTHER_KEYS, key_id, behind, most)
+        for last, workspace_id, text, old_id in rows:
+            try:
+                plain = decrypt_credentials(sealing, workspace_id, last, Sealed(text, old_id))
+            except NotOpened:
+                closed.append(last)
+                continue
+            sealed = encrypt_credentials(sealing, workspace_id, last, plain)
+            done += await transaction.value(REWRAP, last, text, sealed.text, sealed.key_id)
+    return Rewrapped(last, done, closed) if rows else None
