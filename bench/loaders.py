@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from graphql_api import log
 from graphql_api.access import AccessLog
 from graphql_api.app import resources, routes, service
+from graphql_api.draining import Draining
 from graphql_api.execute import Executor
 from graphql_api.limits import Limits
 from graphql_api.schema import schema
@@ -29,4 +30,5 @@ def application() -> Starlette:
             app.state.service = service(settings, shared)._replace(executor=executor)
             yield
 
-    return Starlette(routes=routes(settings), middleware=[Middleware(AccessLog)], lifespan=lifespan)
+    found = routes(settings, Draining())
+    return Starlette(routes=found, middleware=[Middleware(AccessLog)], lifespan=lifespan)

@@ -20,6 +20,7 @@ from db.streams import reading_streams
 from graphql_api import graphiql, health, http, sse, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
+from graphql_api.draining import Draining, LastAnswers
 from graphql_api.execute import Executor
 from graphql_api.limits import Limits
 from graphql_api.messages import Service
@@ -37,7 +38,11 @@ log = structlog.get_logger()
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The application of one process. Its database is migrated; opening it is the lifespan's."""
+    """The application of one process. Its database is migrated; opening it is the lifespan's.
+
+    Its state has ``draining``, the ``resources`` and the ``service``.
+    """
+    draining = Draining()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -51,14 +56,20 @@ def create_app(settings: Settings) -> Starlette:
             ):
                 yield
 
-    return Starlette(
-        routes=routes(settings),
-        middleware=[Middleware(AccessLog), *http.cors(settings.allowed_origins, http.Rules())],
+    app = Starlette(
+        routes=routes(settings, draining),
+        middleware=[
+            Middleware(LastAnswers, draining),
+            Middleware(AccessLog),
+            *http.cors(settings.allowed_origins, http.Rules()),
+        ],
         lifespan=lifespan,
     )
+    app.state.draining = draining
+    return app
 
 
-def routes(settings: Settings) -> list[BaseRoute]:
+def routes(settings: Settings, draining: Draining) -> list[BaseRoute]:
     over_http = http.OverHttp(
         _service,
         http.Rules(most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds),
@@ -81,7 +92,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/graphql", sse.OverEvents(_service, for_events, otherwise=over_http)),
         Route("/graphql/stream", sse.OverEvents(_service, for_events)),
         WebSocketRoute("/graphql", over_websocket),
-        *health.routes(),
+        *health.routes(draining),
     ]
     if settings.metrics:
         found.append(Route("/metrics", _metrics))

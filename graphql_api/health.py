@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from db.errors import Unavailable
 from db.partitions import months_ahead
 from db.session import Database
+from graphql_api.draining import Draining
 from graphql_api.messages import encode
 
 log = structlog.stdlib.get_logger("graphql_api.health")
@@ -23,11 +24,13 @@ PATIENCE = 1.0
 """Seconds that the database has to answer, and that its answer is good for."""
 
 
-def routes() -> list[BaseRoute]:
+def routes(draining: Draining) -> list[BaseRoute]:
     """``/health/live`` and ``/health/ready``; the application's state has the resources."""
     readiness = Readiness()
 
     async def ready(request: Request) -> Response:
+        if draining.begun.is_set():
+            return _response({"status": "leaving"}, 503)
         told = await readiness.of(request.app.state.resources.database)
         return _response(told, 200 if told["status"] == "ready" else 503)
 

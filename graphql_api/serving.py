@@ -45,12 +45,17 @@ class Prepared(NamedTuple):
 
 
 def application() -> Starlette:
-    """The application of one process, set by its environment."""
+    """The application of one process, set by its environment.
+
+    Made by uvicorn when its loop runs and it heeds signals.
+    """
     settings = read_settings()
     log.set_up(settings)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=[parent], daemon=True).start()
-    return create_app(settings)
+    app = create_app(settings)
+    app.state.draining.begin_on_signals(asyncio.get_running_loop(), settings.drain_seconds)
+    return app
 
 
 def serve(settings: Settings, report: Report, *, with_demo: bool | None) -> int:

@@ -36,6 +36,10 @@ def _log_format(given: dict[str, Any]) -> Literal["text", "json"]:
     return "text" if _in_development(given) else "json"
 
 
+def _drain_seconds(given: dict[str, Any]) -> float:
+    return 0 if _in_development(given) else 5
+
+
 def _words(value: object) -> object:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
@@ -176,8 +180,17 @@ class Settings(BaseSettings):
     max_subscriptions_per_process: int = Field(
         default=10_000, ge=1, description="Subscriptions in each process."
     )
+    drain_seconds: float = Field(
+        default_factory=_drain_seconds,
+        ge=0,
+        le=600,
+        description="Time in which a process that was told to stop is not ready but still takes "
+        "requests, so that the load balancer sees it in time; more than the time between two of "
+        "its looks at `/health/ready`.",
+    )
     shutdown_seconds: int = Field(
-        default=10, ge=1, le=600, description="Time that running requests have when it stops."
+        default=10, ge=1, le=600, description="Time that running requests have after "
+        "DRAIN_SECONDS, until they are broken off."
     )
 
     # The demonstration

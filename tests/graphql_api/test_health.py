@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from db.secrets import Secrets
 from db.session import Database, connect
 from graphql_api import health
+from graphql_api.draining import Draining
 from resolvers.context import Resources
 from tests.conftest import NewDatabase
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def client_of(resources: Resources | None) -> httpx.AsyncClient:
-    app = Starlette(routes=health.routes())
+    app = Starlette(routes=health.routes(Draining()))
     app.state.resources = resources
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
 
