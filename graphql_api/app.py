@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from db.partitions import keep_ahead
-from db.secrets import Secrets
+from db.secrets import Box, Secrets
 from db.session import Client, connect
 from db.streams import reading_streams
 from graphql_api import graphiql, health, http, sse, websocket
@@ -28,6 +28,7 @@ from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.mail import Mail, smtp, to_the_log
 from resolvers.nats_hints import NatsHints
 from resolvers.passwords import Passwords
 from resolvers.reaping import keep_reaping
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> Starlette:
             async with (
                 beside(keep_ahead(url, secrets, log.info)),
                 beside(keep_reaping(url, secrets, watching, log.info)),
+                beside(app.state.resources.mail.keep_delivering(app.state.resources.database)),
             ):
                 yield
 
@@ -147,9 +149,17 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
             ).running(database, reader, bus) as watching,
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
-            yield Resources(database, passwords, tokens, watching)
+            yield Resources(database, passwords, tokens, watching, mail_of(settings, secrets))
     finally:
         passwords.close()
+
+
+def mail_of(settings: Settings, secrets: Secrets) -> Mail:
+    """The post: by the mail server of the settings; in development without one, to the log."""
+    transport = to_the_log if settings.environment == "development" else None
+    if settings.smtp_url and settings.mail_from:
+        transport = smtp(settings.smtp_url.get_secret_value(), settings.mail_from)
+    return Mail(Box(secrets, "mail"), transport, settings.public_url)
 
 
 def service(settings: Settings, resources: Resources) -> Service:

@@ -7,17 +7,22 @@ environment.
 
 import ipaddress
 import json
+import re
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-NEVER_SHOWN = {"database_url", "hints_url", "secret_key", "secret_key_previous", "demo_password"}
+NEVER_SHOWN = {
+    *("database_url", "hints_url", "smtp_url"),
+    *("secret_key", "secret_key_previous", "demo_password"),
+}
 
 
 class BadSettings(Exception):
@@ -136,6 +141,26 @@ class Settings(BaseSettings):
         default=2, ge=1, le=64, description="Passwords checked at once in a process, 19 MiB each."
     )
 
+    # Mail
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, `smtp://user:password@host:587` (with STARTTLS) or "
+        "`smtps://user:password@host:465`. Unset: in development messages are shown in the log; in "
+        "production none is sent, and what goes by mail answers MAIL_UNAVAILABLE.",
+    )
+    mail_from: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Sender of messages, `Name <address@example.com>`. Needed with SMTP_URL.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Where the front end is, such as `https://app.example.com`: links in messages "
+        "lead to its pages `/verify-email`, `/reset-password` and `/invitation`, with "
+        "`#token=…`. Needed with SMTP_URL; unset: messages carry the bare token.",
+    )
+
     # What a request may ask
     introspection: bool = Field(
         default_factory=_in_development, description="Answer questions about the schema."
@@ -235,6 +260,40 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"needs at least {SHORTEST_SECRET} characters; make one: {HOW_TO_MAKE_ONE}"
             )
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        shape = "must look like smtp://user:password@host:587 or smtps://user:password@host:465"
+        if value is not None:
+            try:
+                parts = urlsplit(value.get_secret_value())
+                fits = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(shape)
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None, given: ValidationInfo) -> str | None:
+        if value is None:
+            if given.data.get("smtp_url"):
+                raise ValueError("is needed with SMTP_URL: the sender of messages")
+        elif "@" not in parseaddr(value)[1] or not value.isprintable():
+            raise ValueError("must look like Name <address@example.com>")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _front_end(cls, value: str | None, given: ValidationInfo) -> str | None:
+        if value is None:
+            if given.data.get("smtp_url"):
+                raise ValueError("is needed with SMTP_URL: messages hold links to the front end")
+        elif not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("must look like https://app.example.com")
         return value
 
     @property

@@ -11,6 +11,7 @@ import strawberry
 
 from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
 from resolvers.loaders import Loaders
+from resolvers.mail import Mail
 from resolvers.streams import Streams
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Resources:
     passwords: "Passwords"
     tokens: "Tokens"
     streams: Streams = field(default_factory=Streams)
+    mail: Mail = field(default_factory=Mail)
 
 
 @dataclass(frozen=True, slots=True)
