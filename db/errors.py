@@ -7,7 +7,15 @@ import asyncpg
 
 
 class Unavailable(Exception):
-    """The database cannot be reached now, or has no connection free; trying again later helps."""
+    """The database cannot be reached now; trying again later helps."""
+
+
+class Busy(Unavailable):
+    """All connections are in use, and too many wait for one; nothing was done."""
+
+
+class OutOfRoom(Unavailable):
+    """The database's disk is full: nothing was written. What is there can be read."""
 
 
 class TookTooLong(Exception):
@@ -58,14 +66,15 @@ def refusal_of() -> Generator[None]:
     except (
         asyncpg.PostgresConnectionError,
         asyncpg.CannotConnectNowError,
-        asyncpg.TooManyConnectionsError,
+        asyncpg.InsufficientResourcesError,  # a full disk, too many connections
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
         asyncpg.InternalClientError,  # the connection broke while it was in use
         OSError,  # among them that the socket of a local server is not there
     ) as error:
-        raise Unavailable(str(error) or type(error).__name__) from error
+        full = isinstance(error, asyncpg.DiskFullError)
+        raise (OutOfRoom if full else Unavailable)(str(error) or type(error).__name__) from error
 
 
 def _rule(error: asyncpg.PostgresError) -> str:

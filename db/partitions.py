@@ -24,7 +24,7 @@ PAUSE = 1.0  # seconds, for a writer's transaction to end
 async def months_ahead(database: Database) -> int:
     """Whole months after this one that can be written to: four is healthy, none an alarm."""
     async with (
-        database.api.acquire(timeout=database.patience) as connection,
+        database.health.acquire(timeout=database.patience) as connection,
         connection.transaction(readonly=True),
     ):
         return await connection.fetchval("SELECT ops.months_ahead()")

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-import asyncpg
-
 from db.errors import refusal_of
+from db.pools import PATIENCE, BoundedPool
 from db.sealing import Sealing
 from db.secrets import Secrets
 
 if TYPE_CHECKING:
-    from asyncpg import Connection, Pool, Record
+    from asyncpg import Pool, Record
     from asyncpg.pool import PoolConnectionProxy
 
 PROOF_SECONDS = 60
@@ -170,7 +169,11 @@ class Writing:
 
 class Database:
     """The pools: ``api`` for everything that a viewer does, ``auth`` for what precedes a viewer,
-    ``worker`` for what needs a secret that no viewer may read."""
+    ``worker`` for what needs a secret that no viewer may read.
+
+    ``health`` is a connection that no request can take: whether the database answers must be known
+    also when all others are in use.
+    """
 
     def __init__(
         self,
@@ -180,9 +183,10 @@ class Database:
         seal: Seal,
         sealing: Sealing,
         *,
-        patience: float = 5.0,
+        health: "Pool[Record]",
+        patience: float = PATIENCE,
     ) -> None:
-        self.api, self.auth, self.worker = api, auth, worker
+        self.api, self.auth, self.worker, self.health = api, auth, worker, health
         self.seal, self.sealing, self.patience = seal, sealing, patience
 
     def reading(self, viewer: Viewer) -> Session:
@@ -234,8 +238,8 @@ class Database:
 
     async def ready(self) -> None:
         """Raises Unavailable unless the database answers."""
-        async with self._reading() as connection:
-            await connection.fetchval("SELECT 1")
+        with refusal_of():
+            await self.health.fetchval("SELECT 1")
 
     @asynccontextmanager
     async def _reading(self) -> "AsyncGenerator[PoolConnectionProxy[Record]]":
@@ -276,22 +280,18 @@ async def connect(
     statement_timeout: float = 8.0,
     statement_cache: int = 1000,
 ) -> AsyncGenerator[Database]:
-    """Open the pools of one process. ``url`` names server and database; its user is not used.
+    """The pools of one process, which connect when they are asked, whether or not the database is
+    there now. ``url`` names server and database; its user is not used.
 
     ``size`` connections read and write, ``sign_in_size`` sign in. ``statement_timeout`` is in
     seconds; ``statement_cache`` must be 0 behind PgBouncer in transaction mode.
     """
 
-    def pool(login: str, size: int, at_once: int = 2) -> "Pool[Record]":
-        return asyncpg.create_pool(
+    def pool(login: str, size: int) -> BoundedPool:
+        return BoundedPool(
             as_login(url, login, secrets),
-            min_size=min(at_once, size),
-            max_size=size,
-            max_inactive_connection_lifetime=0,
+            size,
             statement_cache_size=statement_cache,
-            max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,
-            reset=_keep,
             server_settings=SERVER_SETTINGS
             | {"statement_timeout": str(round(statement_timeout * 1000))},
         )
@@ -299,13 +299,10 @@ async def connect(
     async with (
         pool("mcp_api", size) as api,
         pool("mcp_auth", sign_in_size) as auth,
-        pool("mcp_worker", WORKER_SIZE, at_once=0) as worker,
+        pool("mcp_worker", WORKER_SIZE) as worker,
+        pool("mcp_api", 1) as health,
     ):
-        yield Database(api, auth, worker, Seal(secrets), Sealing(secrets))
-
-
-async def _keep(connection: "Connection[Record]") -> None:
-    """Leave a released connection as it is: every setting of ours ends with its transaction."""
+        yield Database(api, auth, worker, Seal(secrets), Sealing(secrets), health=health)
 
 
 def as_login(url: str, login: str, secrets: Secrets) -> str:

@@ -160,15 +160,17 @@ class Executor:
         finally:
             await context.end()
         with metrics.ENCODE.time():
-            return Answer(encode(response(result)), "loaders")
+            return Answer(encode(response(result, changed=context.changed)), "loaders")
 
 
-def response(result: ExecutionResult) -> dict[str, Any]:
-    """The response object. Raises Unavailable if that is why something failed."""
+def response(result: ExecutionResult, *, changed: bool = False) -> dict[str, Any]:
+    """The response object. Raises Unavailable if that is why something failed, unless something
+    was changed: who were told to try again would change it twice.
+    """
     answer: dict[str, Any] = {"data": result.data}
     if result.errors:
         for error in result.errors:
-            if isinstance(error.original_error, Unavailable):
+            if isinstance(error.original_error, Unavailable) and not changed:
                 raise error.original_error
         answer["errors"] = [shown(error) for error in result.errors]
     return answer

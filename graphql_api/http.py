@@ -23,7 +23,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from db.errors import TookTooLong, Unavailable
+from db.errors import Busy, OutOfRoom, TookTooLong, Unavailable
 from db.session import Client
 from graphql_api.access import operation_name
 from graphql_api.auth import KeyAsker
@@ -321,8 +321,8 @@ def explained(error: Exception) -> Refused:
             status, headers = _standing(error)
             return Refused(status, request_error(error.message, error.code), **headers)
         case Unavailable():
-            said = "The database cannot be reached just now. Try again in a second."
-            return Refused(503, request_error(said, "UNAVAILABLE"), retry_after="1")
+            said, seconds = _until_then(error)
+            return Refused(503, request_error(said, "UNAVAILABLE"), retry_after=seconds)
         case TookTooLong():
             said = "This took too long and was given up. Ask for less at once."
             return Refused(504, request_error(said, "TIMEOUT"))
@@ -330,6 +330,17 @@ def explained(error: Exception) -> Refused:
             log.error("request failed", exc_info=error)
             said = "Something failed on our side. It is in our log under this request id."
             return Refused(500, request_error(said, "INTERNAL", requestId=REQUEST_ID.get()))
+
+
+def _until_then(error: Unavailable) -> tuple[str, str]:
+    """What is said, and the seconds after which it may be better."""
+    match error:
+        case OutOfRoom():
+            return "The database's disk is full: nothing was changed. Reading goes on.", "30"
+        case Busy():
+            return "The server has all it can do: nothing was done. Try again in a second.", "1"
+        case _:
+            return "The database cannot be reached just now. Try again in a second.", "1"
 
 
 def _standing(refusal: Refusal) -> tuple[int, dict[str, str]]:

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from db.errors import BadValue, RuleBroken, TookTooLong
+from db.errors import BadValue, RuleBroken, TookTooLong, Unavailable
 from db.relation import InvalidArgument
 from graphql_api.messages import REQUEST_ID
 from resolvers.errors import Refusal
@@ -32,10 +32,17 @@ def shown(error: GraphQLError) -> dict[str, Any]:
         case RuleBroken() as cause:
             refusal = refusal_for(cause)
             message, extensions = refusal.message, {"code": refusal.code}
-        case TookTooLong():
-            message, extensions = "This takes too long. Ask for less.", {"code": "TIMEOUT"}
+        case TookTooLong() | Unavailable() as cause:
+            message, extensions = _for_now(cause)
         case cause:
             logger.error("request failed", path=error.path, exc_info=cause)
             extensions = {"code": "INTERNAL", "requestId": REQUEST_ID.get()}
             message = MASKED
     return {**error.formatted, "message": message, "extensions": extensions}
+
+
+def _for_now(cause: TookTooLong | Unavailable) -> tuple[str, dict[str, Any]]:
+    if isinstance(cause, TookTooLong):
+        return "This takes too long. Ask for less.", {"code": "TIMEOUT"}
+    said = "The database cannot be reached just now. What came before this was done."
+    return said, {"code": "UNAVAILABLE"}

@@ -40,10 +40,13 @@ class Asker:
 
 
 class Context:
-    """One request. Reads are of one moment; a mutation's payload is read after its commit."""
+    """One request. Reads are of one moment; a mutation's payload is read after its commit.
+
+    ``changed`` says that something was committed: the request can no longer be refused as a whole.
+    """
 
     def __init__(self, resources: Resources, asker: Asker) -> None:
-        self.resources, self.asker = resources, asker
+        self.resources, self.asker, self.changed = resources, asker, False
         self._read_anew()
 
     def _read_anew(self) -> None:
@@ -58,6 +61,7 @@ class Context:
         try:
             async with database.writing(asker.viewer, asker.client) as transaction:
                 yield transaction
+            self.changed = True
         finally:
             self._read_anew()
 
@@ -67,6 +71,7 @@ class Context:
         await self.session.end()
         try:
             yield
+            self.changed = True
         finally:
             self._read_anew()
 

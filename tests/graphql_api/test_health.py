@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 
-def client_of(resources: Resources | None) -> httpx.AsyncClient:
-    app = Starlette(routes=health.routes(Draining()))
+def client_of(
+    resources: Resources | None, draining: Draining | None = None
+) -> httpx.AsyncClient:
+    app = Starlette(routes=health.routes(draining or Draining()))
     app.state.resources = resources
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
 
@@ -55,17 +57,33 @@ async def test_a_process_without_its_database_is_not_ready(
     assert "refus" not in response.text
 
 
-async def test_a_busy_pool_is_waited_for_no_longer_than_a_second(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+async def test_a_process_is_ready_also_when_requests_hold_every_connection(
+    resources: Resources,
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.1)
     pool = resources.database.api
     held = [await pool.acquire() for _ in range(pool.get_max_size())]
     response = await client_of(resources).get("/health/ready")
     for connection in held:
         await pool.release(connection)
+    assert response.status_code == 200
+
+
+async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_a_second(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.1)
+    held = await resources.database.health.acquire()
+    response = await client_of(resources).get("/health/ready")
+    await resources.database.health.release(held)
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "unreachable"
+
+
+async def test_a_process_that_leaves_is_not_ready(resources: Resources) -> None:
+    draining = Draining()
+    draining.begun.set()
+    response = await client_of(resources, draining).get("/health/ready")
+    assert (response.status_code, response.json()) == (503, {"status": "leaving"})
 
 
 async def test_a_database_without_our_schema_is_not_ready(

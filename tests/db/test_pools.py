@@ -1,0 +1,53 @@
+"""The queue for connections has an end, and waiting in it, too."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from db import pools
+from db.errors import Busy, OutOfRoom, refusal_of
+from db.pools import BoundedPool
+from tests.conftest import NewDatabase
+
+
+@pytest.fixture
+async def pool(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[BoundedPool]:
+    """One connection, for which two may wait."""
+    monkeypatch.setattr(pools, "MOST_WAITING", 2)
+    async with BoundedPool(await new_database(), 1) as pool:
+        yield pool
+
+
+async def test_who_finds_the_queue_full_is_refused_at_once(pool: BoundedPool) -> None:
+    async with pool.acquire():
+        waiting = [asyncio.ensure_future(pool.fetchval("SELECT 7")) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy, match="2 requests wait"):
+            await pool.fetchval("SELECT 7")
+    assert await asyncio.gather(*waiting) == [7, 7]
+
+
+async def test_who_waits_too_long_is_refused(pool: BoundedPool) -> None:
+    async with pool.acquire():
+        with pytest.raises(Busy, match=r"within 0\.05 seconds"):
+            await pool.acquire(timeout=0.05)
+    assert await pool.fetchval("SELECT 7") == 7
+
+
+async def test_who_gives_up_waiting_makes_room(pool: BoundedPool) -> None:
+    async with pool.acquire():
+        for _ in range(5):
+            waiting = asyncio.ensure_future(pool.fetchval("SELECT 7"))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+    assert await pool.fetchval("SELECT 7") == 7
+
+
+async def test_a_full_disk_has_a_name_of_its_own(pool: BoundedPool) -> None:
+    raised = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+    with pytest.raises(OutOfRoom, match="could not extend file"), refusal_of():
+        await pool.execute(raised)
