@@ -67,7 +67,23 @@ class _Row(msgspec.Struct, omit_defaults=True):
 
 def prepare(lines: Sequence[Line], redaction: Redaction) -> Lines:
     made = Lines("", [])
-    rows = [_row(made, place, line, redaction) for place, line in enumerate(lines)]
+    said = [_visible(line.message) for line in lines]
+    kept = redaction.texts(said)
+    masked = {place for place, text in enumerate(kept) if text != said[place]}
+    metadata = {
+        place: line.metadata for place, line in enumerate(lines) if line.metadata is not None
+    }
+    places = list(metadata)
+    suspect = [places[found] for found in redaction.suspects(list(metadata.values()))]
+    hidden = _hidden([metadata[place] for place in suspect], redaction)
+    for place, (metadata[place], had) in zip(suspect, hidden, strict=True):
+        if had:
+            masked.add(place)
+    rows = [
+        _row(made, place, line, kept[place], metadata.get(place))
+        for place, line in enumerate(lines)
+    ]
+    made.masked = len(masked)
     made.rows = msgspec.json.encode(rows).decode()
     made.nodes = list({row.node_id for row in rows if row.node_id is not None})
     return made
@@ -86,20 +102,16 @@ def strangers(lines: Sequence[Line], unknown: Sequence[str]) -> list[Warned]:
     ]
 
 
-def _row(made: Lines, place: int, line: Line, redaction: Redaction) -> _Row:
+def _row(made: Lines, place: int, line: Line, text: str, metadata: Json | None) -> _Row:
     def warn(code: str, message: str) -> None:
         made.warned.append(Warned(place, code, message))
 
-    text = _visible(line.message)
-    hidden = redaction.text(text)
-    kept, gone = cut(hidden)
-    metadata, masked, left_out = line.metadata, False, 0
-    if metadata is not None:
-        metadata, masked = _hidden(metadata, redaction)
-        metadata, left_out = _within(metadata, LARGEST_METADATA)
-    made.masked += masked or text != hidden
-    if text != line.message:
+    if NUL in line.message:
         warn("NUL_REPLACED", f"Characters U+0000 were replaced by {VISIBLE_NUL}.")
+    kept, gone = cut(text)
+    left_out = 0
+    if metadata is not None:
+        metadata, left_out = _within(metadata, LARGEST_METADATA)
     if gone:
         metadata = _flagged(metadata, gone)
         warn("MESSAGE_TRUNCATED", f"{gone} bytes were cut off the message.")
@@ -129,7 +141,9 @@ def data(written: Json | None, redaction: Redaction) -> Json | None:
     """Trigger data, input or output; what is too large is kept as its beginning."""
     if written is None:
         return None
-    return _within(_hidden(written, redaction)[0], LARGEST_DATA)[0]
+    if redaction.suspects([written]):
+        [(written, _)] = _hidden([written], redaction)
+    return _within(written, LARGEST_DATA)[0]
 
 
 def cut(text: str) -> tuple[str, int]:
@@ -145,13 +159,19 @@ def _visible(text: str) -> str:
     return text.replace(NUL, VISIBLE_NUL) if NUL in text else text
 
 
-def _hidden(written: Json, redaction: Redaction) -> tuple[Json, bool]:
-    """The JSON without secrets, and whether it had any."""
-    given = cast("Value", msgspec.json.decode(written))
-    if "\\u0000" in written:
-        given = _all_visible(given)
-    value = redaction.value(given)
-    return Json(msgspec.json.encode(value).decode()), value != given
+def _hidden(written: Sequence[Json], redaction: Redaction) -> list[tuple[Json, bool]]:
+    """Each JSON without secrets, and whether it had any."""
+    given = [_decoded(each) for each in written]
+    hidden = redaction.values(given)
+    return [
+        (Json(msgspec.json.encode(value).decode()), value != before)
+        for value, before in zip(hidden, given, strict=True)
+    ]
+
+
+def _decoded(written: Json) -> Value:
+    value = cast("Value", msgspec.json.decode(written))
+    return _all_visible(value) if "\\u0000" in written else value
 
 
 def _all_visible(value: Value) -> Value:
@@ -168,10 +188,9 @@ def _all_visible(value: Value) -> Value:
 
 def _within(written: Json, most: int) -> tuple[Json, int]:
     """The JSON, or if it has more bytes what says so in its place; and then how many it has."""
-    size = len(written.encode())
-    if size <= most:
+    if len(written) * 4 <= most or (size := len(raw := written.encode())) <= most:
         return written, 0
-    beginning = written.encode()[: most // 8].decode(errors="ignore")
+    beginning = raw[: most // 8].decode(errors="ignore")
     said = {"truncated": {"bytes": size, "beginning": beginning}}
     return Json(msgspec.json.encode(said).decode()), size
 

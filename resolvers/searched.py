@@ -1,0 +1,66 @@
+"""Many texts that are searched at once: for what may hold a secret, to be looked at more closely.
+
+Whatever is not found here is not looked at, so what is found may be too much and never too little.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+ESCAPES = ("\\", "%", "+")
+"""Nothing is escaped in a text without one of these."""
+
+SHORTEST_CLEAR = 4
+"""Characters of a part of a secret that is worth being looked for in its stead."""
+
+_ESCAPED = re.compile(r"u([0-9a-f]{4})|%([0-9a-f]{2})")
+_OPAQUE = re.compile(r"[^!-$&-*,-\[\]-~]|u[0-9a-f]{4}")
+"""What may be written in other ways than ``unescaped`` knows, or looks like an escape itself."""
+_TORN = re.compile(r"\A[0-9a-f]{1,4}|u[0-9a-f]{0,3}\Z")
+"""What an escape that begins before a part, or ends behind it, may take of it."""
+
+
+class Searched:
+    """Texts, each found by its place."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._joined = "\0".join(texts)
+        sizes = (len(each) + 1 for each in texts)
+        self._starts = list(accumulate(sizes, initial=0))
+
+    def places(self, part: str) -> Iterator[int]:
+        """The texts that have this part."""
+        joined, starts = self._joined, self._starts
+        # A single character is found, or not, many times sooner than several.
+        found = joined.find(part) if part[-1:] in joined else -1
+        while found >= 0:
+            place = bisect_right(starts, found) - 1
+            yield place
+            found = joined.find(part, starts[place + 1])
+
+    def having(self, parts: Iterable[str]) -> set[int]:
+        """The texts that have any of these parts."""
+        return {place for part in parts for place in self.places(part)}
+
+
+def unescaped(text: str) -> str:
+    """In small letters, without backslashes, and with the ASCII that \\u0041 and %41 stand for."""
+    return _ESCAPED.sub(_read, text.lower().replace("\\", ""))
+
+
+def clear_part(secret: str) -> str | None:
+    """What is in ``unescaped(text)`` wherever ``text`` has the secret, however it is escaped there.
+
+    None where there is no such part; then only looking at the whole text can tell.
+    """
+    parts = (_TORN.sub("", part) for part in _OPAQUE.split(secret.lower().replace("\\", "")))
+    longest = max(parts, key=len)
+    return longest if len(longest) >= SHORTEST_CLEAR else None
+
+
+def _read(escape: re.Match[str]) -> str:
+    code = int(escape[1] or escape[2], 16)
+    if code == ord("\\"):
+        return ""
+    return chr(code).lower() if code < 128 else "\0"  # noqa: PLR2004 # more is never looked for
