@@ -285,7 +285,7 @@ def _hidden(value: Value) -> Value:
 
 
 def _however_written(secret: str) -> str:
-    """A pattern of the secret, escaped or not. Any number of backslashes, escaped or not, may stand between."""
+    """A pattern of the secret, escaped or not, with any number of backslashes between, too."""
     return _BETWEEN.join(_character(each) for each in secret if each != "\\")
 
 
