@@ -34,6 +34,7 @@ SERVER_COMMANDS = {
     "simulate": "play a runtime: replay a workspace's workflows, to see live data",
     "tail": "follow the logs of an execution or of a workspace",
     "reap": "mark executions that fell silent as timed out",
+    "maintain": "make coming months' partitions, take away what is older than plans keep",
     "schema": "print the GraphQL schema",
     "settings": "print everything that can be set",
 }

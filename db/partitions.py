@@ -1,33 +1,48 @@
-"""The monthly partitions of executions, their logs and the audit log: made ahead of time, dropped
-when they expire. What a month is, and its name, is written in ``migrations/0007_partitions.sql``.
+"""The monthly partitions of executions, their logs and the audit log, made ahead of time. What a
+month is, and its name, is written in ``migrations/0007_partitions.sql``.
 """
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 import asyncpg
 
-from db.secrets import Secrets
-from db.session import Database, as_login
+from db.errors import refusal_of
+from db.session import Database
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 MONTHS_AHEAD = 4
-LOOK = timedelta(hours=6)
+LAST: LiteralString = "SELECT ops.months_ahead(), app.last_maintenance()"
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds, for a writer's transaction to end
 
 
+class Upkeep(NamedTuple):
+    """Whole months after this one that can be written to, and when maintenance last ended.
+
+    Four months are healthy, none is an alarm.
+    """
+
+    months_ahead: int
+    maintained: datetime | None
+
+
+async def upkeep(database: Database) -> Upkeep:
+    with refusal_of():
+        async with (
+            database.health.acquire(timeout=database.patience) as connection,
+            connection.transaction(readonly=True),
+        ):
+            [row] = await connection.fetch(LAST)
+            return Upkeep(*row)
+
+
 async def months_ahead(database: Database) -> int:
-    """Whole months after this one that can be written to: four is healthy, none an alarm."""
-    async with (
-        database.health.acquire(timeout=database.patience) as connection,
-        connection.transaction(readonly=True),
-    ):
-        return await connection.fetchval("SELECT ops.months_ahead()")
+    return (await upkeep(database)).months_ahead
 
 
 async def ensure(connection: "Connection[Record]", report: Callable[[str], None]) -> None:
@@ -50,18 +65,3 @@ async def ensure(connection: "Connection[Record]", report: Callable[[str], None]
         else:
             report(f"made {made} partitions")
         ahead = await connection.fetchval("SELECT ops.months_ahead()")
-
-
-async def keep_ahead(url: str, secrets: Secrets, report: Callable[[str], None]) -> None:
-    """Make the coming months' partitions for as long as the process runs."""
-    while True:
-        await asyncio.sleep(LOOK.total_seconds())
-        try:
-            connection = await asyncpg.connect(as_login(url, "mcp_maintenance", secrets))
-            try:
-                await ensure(connection, report)
-                await connection.execute("SELECT app.forget_expired()")
-            finally:
-                await connection.close()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            report(f"partitions were not made, and will be tried again: {error}")

@@ -13,11 +13,11 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from db.partitions import keep_ahead
+from db.maintenance import keep_maintaining
 from db.secrets import Box, Secrets
 from db.session import Client, connect
 from db.streams import reading_streams
-from graphql_api import graphiql, health, http, sse, websocket
+from graphql_api import graphiql, health, http, metrics, sse, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
 from graphql_api.draining import Draining, LastAnswers
@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> Starlette:
             url, secrets = database_of(settings)
             watching = app.state.resources.streams
             async with (
-                beside(keep_ahead(url, secrets, log.info)),
+                beside(keep_maintaining(url, secrets, log.info, metrics.maintained)),
                 beside(keep_reaping(url, secrets, watching, log.info)),
                 beside(app.state.resources.mail.keep_delivering(app.state.resources.database)),
             ):

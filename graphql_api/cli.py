@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from db import maintenance
 from db.cluster import CannotStart
+from db.maintenance import MaintenanceFailed
 from db.migrate import MigrationFailed
 from graphql_api.home import NotServed, bring_up, home
 from graphql_api.settings import BadSettings, Settings, read_settings, reference
@@ -109,6 +111,15 @@ def rotate_credentials(*, data: Data = None) -> int:
     them any longer when this ends with 0. Can be broken off and run again, beside a running server.
     """
     return asyncio.run(_rotate_credentials(read_settings(data=data)))
+
+
+@app.command
+def maintain(*, data: Data = None) -> int:
+    """Make the partitions of the coming months, and take away what is older than plans keep.
+
+    A running server does so by itself, every ten minutes.
+    """
+    return asyncio.run(_maintain(read_settings(data=data)))
 
 
 @app.command
@@ -300,6 +311,14 @@ async def _rotate_credentials(settings: Settings) -> int:
     return 0 if everything else 1
 
 
+async def _maintain(settings: Settings) -> int:
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+        done = await maintenance.maintain(place.url, place.secrets, report)
+    report(str(done) if done else "Another process is at it")
+    return 0
+
+
 async def _demo(settings: Settings) -> int:
     from graphql_api.serving import load_demo  # noqa: PLC0415
 
@@ -325,7 +344,7 @@ def main(words: list[str] | None = None) -> None:
         code = app(words)
     except BadSettings as error:
         code = _failed(error, 2)
-    except (CannotStart, MigrationFailed, NotServed, Refusal) as error:
+    except (CannotStart, MaintenanceFailed, MigrationFailed, NotServed, Refusal) as error:
         code = _failed(error, 1)
     except KeyboardInterrupt:
         code = 130

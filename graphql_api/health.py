@@ -5,6 +5,7 @@ Nothing here tells a stranger more than that. However many ask, the database is 
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from db.errors import Unavailable
-from db.partitions import months_ahead
+from db.partitions import months_ahead, upkeep
 from db.session import Database
 from graphql_api.draining import Draining
 from graphql_api.messages import encode
@@ -25,8 +26,8 @@ PATIENCE = 1.0
 
 
 def routes(draining: Draining) -> list[BaseRoute]:
-    """``/health/live`` and ``/health/ready``; the application's state has the resources."""
-    readiness = Readiness()
+    """``/health/live`` and those that ask the database; the application's state has it."""
+    readiness, upkept = Lately(look), Lately(look_ahead)
 
     async def ready(request: Request) -> Response:
         if draining.begun.is_set():
@@ -34,25 +35,33 @@ def routes(draining: Draining) -> list[BaseRoute]:
         told = await readiness.of(request.app.state.resources.database)
         return _response(told, 200 if told["status"] == "ready" else 503)
 
-    return [Route("/health/live", live), Route("/health/ready", ready)]
+    async def partitions(request: Request) -> Response:
+        told = await upkept.of(request.app.state.resources.database)
+        return _response(told, 200 if told["status"] == "ok" else 503)
+
+    return [
+        Route("/health/live", live),
+        Route("/health/ready", ready),
+        Route("/health/partitions", partitions),
+    ]
 
 
 async def live(_: Request) -> Response:
     return _response({"status": "live"}, 200)
 
 
-class Readiness:
+class Lately:
     """What was found last, and when."""
 
-    def __init__(self) -> None:
-        self._asking = asyncio.Lock()
+    def __init__(self, look: Callable[[Database], Awaitable[dict[str, Any]]]) -> None:
+        self._look, self._asking = look, asyncio.Lock()
         self._told: dict[str, Any] = {}
         self._until = 0.0
 
     async def of(self, database: Database) -> dict[str, Any]:
         async with self._asking:
             if time.monotonic() >= self._until:
-                self._told = await look(database)
+                self._told = await self._look(database)
                 self._until = time.monotonic() + PATIENCE
             return self._told
 
@@ -80,8 +89,23 @@ async def look(database: Database) -> dict[str, Any]:
         return {"status": "unready", "checks": checks}
     checks["partitions"] = "ok" if ahead >= 1 else "missing"
     if ahead < 1:
-        log.error("there is no partition for the next month: run `graphql-api migrate`")
+        log.error("there is no partition for the next month: run `graphql-api maintain`")
     return {"status": "ready", "checks": checks}
+
+
+async def look_ahead(database: Database) -> dict[str, Any]:
+    """Whether there is room for the next month, for how many, and when maintenance last ran."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await upkeep(database)
+    except (Unavailable, TimeoutError) as error:
+        log.warning("partitions cannot be counted", reason=str(error) or "no answer in time")
+        return {"status": "unknown"}
+    return {
+        "status": "ok" if found.months_ahead >= 1 else "missing",
+        "monthsAhead": found.months_ahead,
+        "maintainedAt": found.maintained.isoformat() if found.maintained else None,
+    }
 
 
 def _response(told: dict[str, Any], status: int) -> Response:

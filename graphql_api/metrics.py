@@ -1,6 +1,8 @@
 """What is counted and timed, for Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
+
+from db.maintenance import Done
 
 QUERIES = Counter(
     "graphql_queries",
@@ -21,3 +23,19 @@ WRITE = _STAGES.labels("write")
 DATABASE = _STAGES.labels("database")
 LOADERS = _STAGES.labels("loaders")
 ENCODE = _STAGES.labels("encode")
+
+PARTITION_MONTHS = Gauge(
+    "partition_months_ahead", "Whole months after this one that can be written to; below 1 alarm."
+)
+MAINTAINED = Gauge("maintenance_last_success_seconds", "When this process last ran maintenance.")
+EXPIRED = Counter("expired_rows", "Rows whose time was over, taken away.", ["kind"])
+MONTHS_DROPPED = Counter("partition_months_dropped", "Monthly partitions dropped.")
+
+
+def maintained(done: Done) -> None:
+    """Maintenance did this."""
+    PARTITION_MONTHS.set(done.months_ahead)
+    MAINTAINED.set_to_current_time()
+    MONTHS_DROPPED.inc(len(done.months_dropped))
+    for kind, count in done.gone.items():
+        EXPIRED.labels(kind).inc(count)

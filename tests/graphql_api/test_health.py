@@ -126,3 +126,22 @@ async def test_many_who_ask_at_once_are_one_question(
         for _ in range(3):
             await client.get("/health/ready")
     assert asked == 1
+
+
+async def test_room_for_the_coming_months_is_told(resources: Resources) -> None:
+    response = await client_of(resources).get("/health/partitions")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "monthsAhead": 4, "maintainedAt": None}
+
+
+async def test_no_room_for_the_next_month_alarms(
+    resources: Resources, superuser: "Connection[Record]"
+) -> None:
+    next_month = await superuser.fetchval(
+        "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month',"
+        " '\"audit_logs_y\"YYYY\"m\"MM')"
+    )
+    await superuser.execute(f"DROP TABLE {next_month}")
+    response = await client_of(resources).get("/health/partitions")
+    assert response.status_code == 503
+    assert response.json()["monthsAhead"] == 0
