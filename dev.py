@@ -87,9 +87,10 @@ def usage() -> str:
 
 
 def test(options: list[str]) -> int:
-    """All tests but those that take minutes: ``e2e`` runs them."""
+    """All tests but those that take minutes: ``e2e`` runs them. All of them share the cores."""
     rest = [f"--ignore={path}" for path in END_TO_END]
-    return become(["python", "-m", "pytest", *rest, *options])
+    shared = [] if options else [f"--numprocesses={min(os.cpu_count() or 1, 4)}", "--dist=loadfile"]
+    return become(["python", "-m", "pytest", *rest, *shared, *options])
 
 
 def e2e(options: list[str]) -> int:

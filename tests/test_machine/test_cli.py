@@ -22,7 +22,8 @@ from db.embedded import embedded
 from graphql_api.cli import VERSION, main
 
 ROOT = Path(__file__).parents[2]
-SECRET = "a secret of more than thirty-two characters"
+# Logins belong to the whole server, so their passwords must be those of the other tests.
+SECRET = "the secret that every test of the database uses"
 READY_WITHIN = 60
 SIGN_IN = re.compile(r"Sign in +(\S+) +password +(\S+)")
 
