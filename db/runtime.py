@@ -38,6 +38,8 @@ FINISH = CALL.replace("{call}", "app.finish_execution($4, $5, $6::jsonb, $7, $8,
 CANCEL = CALL.replace("{call}", "app.cancel_execution($4) r")
 RETRY = CALL.replace("{call}", "app.retry_execution($4, $5, $6) r")
 
+WORKSPACE_OF: LiteralString = "SELECT app.workspace_of($1)"
+
 REAP = "SELECT execution_id, workspace_id, last_seq, status FROM app.reap_executions($1)"
 
 
@@ -178,6 +180,12 @@ async def retry(
     database: Database, viewer: Viewer, execution_id: UUID, id: UUID | None, *, latest: bool
 ) -> Run:
     return await _called(database, viewer, Run, RETRY, execution_id, latest, id)
+
+
+async def workspace_of(database: Database, id: UUID) -> UUID | None:
+    """Of an execution or a workflow; None where there is none."""
+    async with database.working() as transaction:
+        return await transaction.value(WORKSPACE_OF, id)
 
 
 async def reap(url: str, secrets: Secrets, most: int) -> list[Reaped]:

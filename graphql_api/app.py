@@ -28,6 +28,7 @@ from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.known_secrets import KnownSecrets
 from resolvers.mail import Mail, smtp, to_the_log
 from resolvers.nats_hints import NatsHints
 from resolvers.passwords import Passwords
@@ -129,6 +130,7 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
     """What all requests of a process share."""
     url, secrets = database_of(settings)
     passwords = Passwords(threads=settings.password_threads)
+    known = KnownSecrets()
     bus = NatsHints(settings.hints_url.get_secret_value()) if settings.hints_url else None
     try:
         async with (
@@ -145,11 +147,13 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
                 streams.Limits(
                     per_viewer=settings.max_subscriptions_per_viewer,
                     per_process=settings.max_subscriptions_per_process,
-                )
+                ),
+                known.forget,
             ).running(database, reader, bus) as watching,
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
-            yield Resources(database, passwords, tokens, watching, mail_of(settings, secrets))
+            mail = mail_of(settings, secrets)
+            yield Resources(database, passwords, tokens, watching, mail, known)
     finally:
         passwords.close()
 

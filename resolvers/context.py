@@ -10,6 +10,7 @@ from uuid import UUID
 import strawberry
 
 from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
+from resolvers.known_secrets import KnownSecrets
 from resolvers.loaders import Loaders
 from resolvers.mail import Mail
 from resolvers.streams import Streams
@@ -28,6 +29,7 @@ class Resources:
     tokens: "Tokens"
     streams: Streams = field(default_factory=Streams)
     mail: Mail = field(default_factory=Mail)
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 @dataclass(frozen=True, slots=True)

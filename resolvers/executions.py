@@ -31,8 +31,6 @@ LEASE = timedelta(seconds=60)
 SHORTEST_LEASE, LONGEST_LEASE = timedelta(seconds=5), timedelta(days=1)
 MOST_REAPED = 500
 
-REDACTION = Redaction()
-
 PATHS = {
     "deployments_of_workflow": ("input", "deploymentId"),
     "deployments_running": ("input", "deploymentId"),
@@ -67,6 +65,7 @@ async def start(context: Context, given: Start) -> UUID:
     _check_trigger(given.trigger_type)
     if given.queued and given.input_data is not None:
         _check_input(given.input_data)
+    redaction = await _redaction(context, given.workflow_id)
     with _obeying():
         async with context.changing():
             run = await runtime.start(
@@ -78,8 +77,8 @@ async def start(context: Context, given: Start) -> UUID:
                     given.id,
                     given.deployment_id,
                     given.version,
-                    reported.data(given.trigger_data, REDACTION),
-                    reported.data(given.input_data, REDACTION),
+                    reported.data(given.trigger_data, redaction),
+                    reported.data(given.input_data, redaction),
                     given.queued,
                 ),
             )
@@ -97,7 +96,7 @@ async def append_lines(
             f"{len(lines)} lines are too many; send at most {MOST_LINES} at once.",
             ("input", "lines"),
         )
-    made = reported.prepare(lines, REDACTION)
+    made = reported.prepare(lines, await _redaction(context, execution_id))
     with _obeying():
         async with context.changing():
             kept = await runtime.report_lines(
@@ -141,11 +140,12 @@ async def finish(
     _signed_in(context)
     _check_number(outcome.duration_ms, "durationMs")
     _check_number(outcome.memory_usage_mb, "memoryUsageMb")
+    redaction = await _redaction(context, execution_id)
     kept = Outcome(
         outcome.status,
-        reported.data(outcome.output_data, REDACTION),
-        reported.text(outcome.error_message, REDACTION),
-        reported.text(outcome.error_stack, REDACTION),
+        reported.data(outcome.output_data, redaction),
+        reported.text(outcome.error_message, redaction),
+        reported.text(outcome.error_stack, redaction),
         outcome.duration_ms,
         outcome.memory_usage_mb,
     )
@@ -196,6 +196,11 @@ async def retry(context: Context, execution_id: UUID, id: UUID | None, *, latest
             )
     context.resources.streams.touch(run.execution_id, run.workspace_id)
     return run.execution_id
+
+
+async def _redaction(context: Context, id: UUID) -> Redaction:
+    """What is hidden of what this execution, or a run of this workflow, reports."""
+    return await context.resources.known.redaction(context.resources.database, id)
 
 
 def check_bulk(ids: Sequence[object]) -> None:

@@ -26,7 +26,13 @@ class Touched(NamedTuple):
     id: UUID
 
 
-Hint = Grown | Touched
+class Rotated(NamedTuple):
+    """The credentials of a workspace's integrations changed."""
+
+    workspace_id: UUID
+
+
+Hint = Grown | Touched | Rotated
 
 
 class Hints(Protocol):
@@ -58,6 +64,8 @@ def _text(hint: Hint) -> str:
             return f"{execution_id}:{last_seq}{'.' if closed else ''}"
         case Touched(id):
             return f"!{id}"
+        case Rotated(workspace_id):
+            return f"*{workspace_id}"
 
 
 def read(notice: str) -> Iterator[Hint]:
@@ -66,6 +74,8 @@ def read(notice: str) -> Iterator[Hint]:
         try:
             if each.startswith("!"):
                 yield Touched(UUID(each[1:]))
+            elif each.startswith("*"):
+                yield Rotated(UUID(each[1:]))
             else:
                 id, _, seq = each.partition(":")
                 yield Grown(UUID(id), int(seq.rstrip(".")), seq.endswith("."))

@@ -25,7 +25,7 @@ from db.streams import EVERY_LINE, Place, Reader, Version, Wanted
 from resolvers import hints
 from resolvers.beside import BEHIND, Beside, going_on, within
 from resolvers.errors import Forbidden, NotFound, Refusal, Unauthenticated
-from resolvers.hints import Grown, Hint, Hints, Touched
+from resolvers.hints import Grown, Hint, Hints, Rotated, Touched
 from resolvers.kept_logs import Logs, Page
 from resolvers.places import write_change
 from resolvers.sights import TICK, Sight, Sights, Thing, less
@@ -70,11 +70,18 @@ class Changed:
         return write_change(self.workspace_id, self.since)
 
 
+def _unheeded(_id: UUID) -> None:
+    """Nothing is kept that this concerns."""
+
+
 class Streams:
     """All that is watched in a process. Before ``running`` it can be told, but not asked."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(
+        self, limits: Limits | None = None, rotated: Callable[[UUID], object] = _unheeded
+    ) -> None:
+        """``rotated`` is told of workspaces whose credentials changed."""
+        self._limits, self._rotated = limits or Limits(), rotated
         self._beside = Beside()
         self._logs = Logs(self._beside)
         self._sights = Sights(self._beside, self._logs)
@@ -245,6 +252,8 @@ class Streams:
                 self._sights.doubt(id)
                 if crowd := self._crowds.get(id):
                     crowd.set()
+            case Rotated(workspace_id):
+                self._rotated(workspace_id)
 
     # What is counted
 

@@ -17,6 +17,7 @@ from resolvers.tokens import Tokens
 from tests import sample
 from tests.graph import Rows, read_rows
 from tests.graphql_api.asking import Asking
+from tests.graphql_api.platform import Platform
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -79,3 +80,18 @@ def loaders(asking: Callable[..., Asking], sample_database: Database) -> Asking:
 def ask(request: pytest.FixtureRequest) -> Asking:
     """Asks the sample along each path in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+async def platform(
+    new_database: Callable[..., Awaitable[str]],
+    template: str,
+    secrets: Secrets,
+    asking: Callable[..., Asking],
+) -> AsyncGenerator[Platform]:
+    url = await new_database(template)
+    superuser: Connection[Record] = await asyncpg.connect(url)
+    await sample.fill(superuser)
+    async with connect(url, secrets, size=10) as database:
+        yield Platform(asking(database, "loaders"), database, superuser, url)
+    await superuser.close()
