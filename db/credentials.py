@@ -17,6 +17,9 @@ PURPOSE = "credentials"
 OF_INTEGRATION: LiteralString = """
 SELECT workspace_id, credentials, credentials_key_id FROM app.read_credentials($1)
 """
+TO_TEST: LiteralString = """
+SELECT workspace_id, credentials, credentials_key_id FROM app.read_credentials_to_test($1)
+"""
 OF_WORKSPACE: LiteralString = """
 SELECT integration_id, credentials, credentials_key_id FROM app.read_workspace_credentials($1)
 """
@@ -54,8 +57,19 @@ def decrypt_credentials(
 
 async def of_integration(database: Database, integration_id: UUID) -> dict[str, str] | None:
     """Those of an active integration; None if there is none. Raises NotOpened."""
+    return await _read(database, OF_INTEGRATION, integration_id)
+
+
+async def to_test(database: Database, integration_id: UUID) -> dict[str, str] | None:
+    """Those of an integration of any status. Raises NotOpened."""
+    return await _read(database, TO_TEST, integration_id)
+
+
+async def _read(
+    database: Database, statement: LiteralString, integration_id: UUID
+) -> dict[str, str] | None:
     async with database.working() as transaction:
-        row = await transaction.row(OF_INTEGRATION, integration_id)
+        row = await transaction.row(statement, integration_id)
     if row is None:
         return None
     workspace_id, text, key_id = row

@@ -9,7 +9,8 @@ import msgspec
 from db.filters import Conditions
 from db.json import Json
 from db.pages import Order
-from db.relation import Many, One
+from db.relation import Many, One, columns_from_table
+from db.session import Writing
 
 
 class DeploymentStatus(StrEnum):
@@ -95,3 +96,20 @@ BY_VERSION = Many(
 )
 
 BY_AUTHOR = Many(DeploymentRow, "SELECT {d.*} FROM deployments d WHERE d.created_by = {user.id}")
+
+USING_INTEGRATION = f"""
+SELECT {columns_from_table(DeploymentRow, "d")}
+  FROM integrations i
+  JOIN deployments d ON d.workspace_id = i.workspace_id AND d.status IN ('deploying', 'deployed')
+  JOIN workflow_versions v ON v.workflow_id = d.workflow_id AND v.version = d.workflow_version
+ WHERE i.id = $1
+   AND jsonb_path_exists(v.definition, '$.nodes[*].config.** ? (@ == $id)',
+                         jsonb_build_object('id', i.id))
+ ORDER BY d.created_at, d.id
+"""  # noqa: S608 # the columns are the row's
+
+
+async def using_integration(transaction: Writing, integration_id: UUID) -> list[DeploymentRow]:
+    """Those that are live, and of whose nodes one names the integration in its config."""
+    rows = await transaction.fetch(USING_INTEGRATION, integration_id)
+    return [DeploymentRow(*row) for row in rows]

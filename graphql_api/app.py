@@ -31,6 +31,7 @@ from resolvers.context import Asker, Resources
 from resolvers.known_secrets import KnownSecrets
 from resolvers.mail import Mail, smtp, to_the_log
 from resolvers.nats_hints import NatsHints
+from resolvers.outgoing import Outgoing
 from resolvers.passwords import Passwords
 from resolvers.reaping import keep_reaping
 from resolvers.streams import Streams
@@ -131,6 +132,7 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
     url, secrets = database_of(settings)
     passwords = Passwords(threads=settings.password_threads)
     known = KnownSecrets()
+    outgoing = Outgoing(settings.outgoing_networks)
     bus = NatsHints(settings.hints_url.get_secret_value()) if settings.hints_url else None
     try:
         async with (
@@ -153,9 +155,10 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
             mail = mail_of(settings, secrets)
-            yield Resources(database, passwords, tokens, watching, mail, known)
+            yield Resources(database, passwords, tokens, watching, mail, known, outgoing)
     finally:
         passwords.close()
+        await outgoing.end()
 
 
 def mail_of(settings: Settings, secrets: Secrets) -> Mail:

@@ -22,6 +22,7 @@ from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
 from graphql_api.types.imports import ImportMutations
+from graphql_api.types.integration_changes import IntegrationMutations
 from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
@@ -68,7 +69,7 @@ class Query:
 
 
 @strawberry.type(description="Everything that can be done.")
-class Mutation(AccountMutations, ImportMutations, RuntimeMutations):
+class Mutation(AccountMutations, ImportMutations, IntegrationMutations, RuntimeMutations):
     pass
 
 

@@ -17,6 +17,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 NEVER_SHOWN = {
@@ -161,6 +163,14 @@ class Settings(BaseSettings):
         "`#token=…`. Needed with SMTP_URL; unset: messages carry the bare token.",
     )
 
+    # Calls to outside services
+    outgoing_networks: Annotated[tuple[IPNetwork, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that integrations and webhooks may call although they are not the "
+        "public internet, separated by commas, such as `10.20.0.0/16`; also without TLS, and on "
+        "any port.",
+    )
+
     # What a request may ask
     introspection: bool = Field(
         default_factory=_in_development, description="Answer questions about the schema."
@@ -236,9 +246,9 @@ class Settings(BaseSettings):
         default="info", description="The least severe messages that are logged."
     )
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "outgoing_networks", mode="before")
     @classmethod
-    def _origins(cls, value: object) -> object:
+    def _several(cls, value: object) -> object:
         return _words(value)
 
     @field_validator("data")

@@ -10,9 +10,11 @@ from uuid import UUID
 import strawberry
 
 from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
+from resolvers.errors import Unauthenticated
 from resolvers.known_secrets import KnownSecrets
 from resolvers.loaders import Loaders
 from resolvers.mail import Mail
+from resolvers.outgoing import Outgoing
 from resolvers.streams import Streams
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Resources:
     streams: Streams = field(default_factory=Streams)
     mail: Mail = field(default_factory=Mail)
     known: KnownSecrets = field(default_factory=KnownSecrets)
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ class Context:
     def __init__(self, resources: Resources, asker: Asker) -> None:
         self.resources, self.asker, self.changed = resources, asker, False
         self._read_anew()
+
+    def signed_in(self) -> None:
+        """Raises Unauthenticated where nobody asks."""
+        if self.asker.viewer == ANONYMOUS:
+            raise Unauthenticated("Sign in, or send an API key as `Authorization: Bearer …`.")
 
     def _read_anew(self) -> None:
         self.session = self.resources.database.reading(self.asker.viewer)

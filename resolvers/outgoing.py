@@ -105,7 +105,7 @@ class Outgoing:
             if not self._allowed:
                 self._check_way(parts, inside=False)
             return
-        self._check_way(parts, inside=self._may_call(address))
+        self._check_addresses(parts, [address])
 
     async def call(
         self,
@@ -199,10 +199,13 @@ class Outgoing:
             found = [ipaddress.ip_address(each) for each in await self._resolve(parts.host)]
         except (OSError, ValueError) as error:  # ValueError: an address of one interface, fe80::1%x
             raise _unfit(HIDDEN) from error
+        self._check_addresses(parts, found)
+        return found
+
+    def _check_addresses(self, parts: httpx.URL, found: Sequence[IPAddress]) -> None:
         if not found or not all(self._may_call(each) or _is_public(each) for each in found):
             raise _unfit(HIDDEN)
         self._check_way(parts, inside=all(map(self._may_call, found)))
-        return found
 
     def _may_call(self, address: IPAddress) -> bool:
         return any(address in network for network in self._allowed)

@@ -22,6 +22,13 @@ SAID = {
         "You may read this workspace but not execute its workflows; that takes the role of an"
         " editor, or the scope executions:write."
     ),
+    "integrations_visible": "There is no such integration, or you may not see it.",
+    "integrations_write": (
+        "You may see this but not change integrations; that takes the role of an admin."
+    ),
+    "integrations_workspace_id_service_name_key": (
+        "There is an integration of this service and account already; name the account otherwise."
+    ),
     "deployments_visible": "There is no such deployment, or you may not see it.",
     "deployments_of_workflow": "The workflow has no such deployment.",
     "deployments_version": "The deployment runs another version; leave the version out.",

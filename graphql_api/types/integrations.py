@@ -41,12 +41,17 @@ class Integration(Node):
     """Which account there, where there are several; empty for the only one."""
     scopes: list[str]
     """What the service allows with these credentials."""
+    test_method: str
+    """How a test calls it, such as `GET`."""
+    test_url: str | None
+    """The address that a test calls; null where what is known of the service is called."""
     status: integrations.IntegrationStatus
     """Whether it works."""
     last_tested_at: datetime | None
     """When it was last tested."""
     test_result: Json | None
-    """What the last test found."""
+    """What the last test found: `ok`; `statusCode` and `latencyMs` of the answer; or `error`, in
+    capitals, and a `message` where there was none."""
     rotated_at: datetime
     """When its credentials were entered, or replaced by others."""
     created_at: datetime

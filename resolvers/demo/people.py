@@ -84,7 +84,7 @@ INTEGRATIONS = (
     Integration(
         ACME,
         "postgres",
-        "password",
+        "basic",
         "warehouse-replica",
         ("read",),
         tested_hours_ago=7,
@@ -101,7 +101,7 @@ INTEGRATIONS = (
     Integration(
         ACME,
         "mail",
-        "password",
+        "basic",
         "invoices@acme.example",
         ("imap",),
         status="error",

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from db import demo
+from db.credentials import encrypt_credentials
 from db.demo import Row
 from db.session import Database, Writing
 from resolvers import definitions
@@ -15,9 +16,7 @@ from resolvers.demo.flows import FLOWS
 from resolvers.demo.forms import Deployed, Flow, Person
 from resolvers.demo.people import INTEGRATIONS, KEYS, OWNER, PEOPLE, WORKSPACES
 from resolvers.demo.story import Run, runs
-
-KEY_ID = "demonstration"
-"""The key that sealed the integrations' credentials: there is none, they are noise."""
+from resolvers.probes import KINDS
 
 ADDRESS = "https://mcp.example.com"
 
@@ -143,17 +142,16 @@ class Stage:
         """The integrations, and what their last test said."""
         made: list[Row] = [
             {
-                "id": uuid4(),
+                "id": id,
                 "workspace_id": self._workspaces[each.workspace],
                 "service": each.service,
                 "kind": each.kind,
                 "account": each.account,
-                "credentials": token_hex(60),
-                "key_id": KEY_ID,
+                **self._sealed(self._workspaces[each.workspace], id, each.kind),
                 "scopes": each.scopes,
                 "status": each.status,
             }
-            for each in INTEGRATIONS
+            for id, each in zip(_ids(len(INTEGRATIONS)), INTEGRATIONS, strict=True)
         ]
         await demo.write(self._transaction, demo.CONNECT, made)
         tested: list[Row] = [
@@ -166,6 +164,12 @@ class Stage:
             if each.tested_hours_ago is not None
         ]
         await demo.write(self._transaction, demo.REPORT_TESTS, tested)
+
+    def _sealed(self, workspace: UUID, id: UUID, kind: str) -> Row:
+        """Credentials of this kind that open nothing."""
+        noise = {name: token_hex(20) for name in KINDS[kind].required}
+        sealed = encrypt_credentials(self._database.sealing, workspace, id, noise)
+        return {"credentials": sealed.text.hex(), "key_id": sealed.key_id}
 
     async def _hand_out_keys(self) -> None:
         """API keys, of which nobody has seen more than the beginning."""

@@ -1,7 +1,7 @@
 """The sample that every test of the graph reads, and those who ask along each path."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -54,10 +54,10 @@ async def sample_database(sample_url: str, secrets: Secrets) -> AsyncGenerator[D
 
 @pytest.fixture(scope="session")
 def asking(secrets: Secrets) -> Callable[[Database, Path], Asking]:
-    """Makes who asks a database along a path."""
+    """Makes who asks a database along a path; ``more`` are other resources than the usual."""
 
-    def make(database: Database, path: Path) -> Asking:
-        resources = Resources(database, Passwords(), Tokens(secrets))
+    def make(database: Database, path: Path, **more: Any) -> Asking:
+        resources = Resources(database, Passwords(), Tokens(secrets), **more)
         only = "loaders" if path == "loaders" else None
         return Asking(Executor(schema, resources, ROOMY, only=only), path)
 

@@ -4,8 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,53 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from resolvers import outgoing
 from resolvers.outgoing import NotCalled, Outgoing
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-
-
-class Listening:
-    """A server on this machine, and what it was asked."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.requests: list[bytes] = []
-        self.port = 0
-        self._answer = answer
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            await self._answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the caller left, as it should
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def listening(
-    answer: Answer,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    trust: ssl.SSLContext | None = None,
-) -> AsyncGenerator[Listening]:
-    made = Listening(answer)
-    server = await asyncio.start_server(made.serve, host, port, ssl=trust)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-
-
-def saying(head: str, body: bytes = b"") -> Answer:
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(f"HTTP/1.1 {head}\r\nConnection: close\r\n".encode())
-        writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        await writer.drain()
-
-    return answer
+from tests.listening import LOOPBACK, Answer, listening, saying
 
 
 class Names:
@@ -224,15 +177,12 @@ async def nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None
     await reader.read()
 
 
-async def drop_by_drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.01)
+async def the_beginning(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx")
+    await reader.read()
 
 
-@pytest.mark.parametrize("answer", [nothing, drop_by_drop])
+@pytest.mark.parametrize("answer", [nothing, the_beginning])
 async def test_a_slow_answer_is_given_up(answer: Answer) -> None:
     async with listening(answer) as server:
         slow = Outgoing(LOOPBACK, seconds=0.2)

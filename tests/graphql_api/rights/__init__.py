@@ -4,7 +4,12 @@ Every cell of the table is tried by ``test_rights.py``; ``docs/permissions.md`` 
 table by ``python -m tests.graphql_api.rights``.
 """
 
-from tests.graphql_api.rights import accounts, executions, workflows
+from tests.graphql_api.rights import accounts, executions, integrations, workflows
 from tests.graphql_api.rights.table import Right
 
-RIGHTS: dict[str, Right] = {**accounts.RIGHTS, **workflows.RIGHTS, **executions.RIGHTS}
+RIGHTS: dict[str, Right] = {
+    **accounts.RIGHTS,
+    **workflows.RIGHTS,
+    **integrations.RIGHTS,
+    **executions.RIGHTS,
+}
