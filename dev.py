@@ -40,6 +40,7 @@ SERVER_COMMANDS = {
 }
 COMPOSE_SPEC = ["--builtin-schema", "vendor.compose-spec"]
 END_TO_END = ["tests/e2e", "tests/streams/test_clients.py", "tests/faults"]
+SAME_ANSWER = "tests/graphql_api/test_same_answer.py"
 LINTS = [
     ("style and mistakes", ["ruff", "check"]),
     ("types", ["pyright"]),
@@ -56,7 +57,8 @@ The server ({lock}); each explains itself with --help:
 
 Development ({dev_lock}):
   test       run the tests; options and paths go to pytest
-  e2e        run those that take minutes: a browser, other clients, faults under live logs
+  e2e        run those that take minutes: a browser, other clients, faults under live logs,
+             thousands of generated queries
   lint       run every other check: {lints}
   check      all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
   bench      measure how fast the server answers, next to others
@@ -94,7 +96,9 @@ def test(options: list[str]) -> int:
 
 
 def e2e(options: list[str]) -> int:
-    return become(["python", "-m", "pytest", *END_TO_END, *options])
+    """What takes minutes, and thousands of generated queries where ``test`` asks a hundred."""
+    os.environ.setdefault("EXAMPLES", "3000")
+    return become(["python", "-m", "pytest", *END_TO_END, SAME_ANSWER, *options])
 
 
 def lint(_options: list[str]) -> int:

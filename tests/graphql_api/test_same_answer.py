@@ -1,7 +1,8 @@
 """The plan and the loaders give the same answer to every query.
 
 Every value, its text, the order of keys and every error: generated queries over all types are
-answered both ways, as everybody who may ask. EXAMPLES=1000000 makes it a long run.
+answered both ways, as everybody who may ask. EXAMPLES=1000000 makes it a long run. What takes time
+is to make a query, so that each is seasoned several times.
 """
 
 import json
@@ -18,13 +19,20 @@ from graphql import (
     BooleanValueNode,
     DirectiveNode,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    NamedTypeNode,
     NameNode,
     NullValueNode,
     ObjectFieldNode,
     OperationDefinitionNode,
+    SelectionSetNode,
+    TypeInfo,
+    TypeInfoVisitor,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    get_named_type,
     parse,
     print_ast,
     visit,
@@ -42,7 +50,9 @@ from tests.graphql_api.asking import Asking
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 AT_ONCE = 300
+SEASONINGS = 3
 SDL = schema.as_str()
+CORE = schema._schema  # pyright: ignore[reportPrivateUsage]
 VIEWERS = sample.viewers(1)
 """Those who see much come first: hypothesis likes the first."""
 
@@ -73,13 +83,16 @@ EVERYTHING = """{
 
 
 class Seasoning(Visitor):
-    """Put sensible values into a generated query, move some to variables, switch some fields."""
+    """Put sensible values into a generated query, move some to variables and some fields to
+    fragments, switch some off."""
 
     def __init__(self, draw: Any, ids: list[str], cursors: list[str]) -> None:
         super().__init__()
         self.draw, self.ids, self.cursors = draw, ids, cursors
         self.variables: dict[str, Any] = {}
         self.types: dict[str, str] = {}
+        self.fragments: list[FragmentDefinitionNode] = []
+        self.where = TypeInfo(CORE)
 
     def one_of(self, values: list[Any]) -> Any:
         return self.draw(st.sampled_from(values))
@@ -141,7 +154,23 @@ class Seasoning(Visitor):
         if self.draw(st.integers(0, 199)) == 0:
             alias = self.one_of(["x", "r", "page", "_1", "l0", "n", "keys", "found", "total"])
             node = replace(node, alias=NameNode(value=alias))
+        if node.selection_set and self.draw(st.integers(0, 14)) == 0:
+            node = replace(node, selection_set=self.fragment(node.selection_set))
         return node
+
+    def fragment(self, fields: SelectionSetNode) -> SelectionSetNode:
+        """A named fragment of the fields, spread; at times beside a field that it has, too."""
+        name = NameNode(value=f"F{len(self.fragments)}")
+        type_: Any = get_named_type(cast("Any", self.where).get_type())
+        on = NamedTypeNode(name=NameNode(value=type_.name))
+        self.fragments.append(
+            FragmentDefinitionNode(
+                name=name, type_condition=on, directives=(), selection_set=fields
+            )
+        )
+        spread = FragmentSpreadNode(name=name, directives=())
+        besides = fields.selections[: self.draw(st.integers(0, 1))]
+        return SelectionSetNode(selections=(spread, *besides))
 
 
 def type_node(text: str) -> TypeNode:
@@ -152,7 +181,7 @@ def type_node(text: str) -> TypeNode:
 
 def seasoned(draw: Any, text: str, ids: list[str], cursors: list[str]) -> Body:
     season = Seasoning(draw, ids, cursors)
-    document = visit(parse(text), season)
+    document = visit(parse(text), TypeInfoVisitor(season.where, season))
     operation = cast("OperationDefinitionNode", document.definitions[0])
     definitions = tuple(
         VariableDefinitionNode(
@@ -160,8 +189,8 @@ def seasoned(draw: Any, text: str, ids: list[str], cursors: list[str]) -> Body:
         )
         for name, type_ in season.types.items()
     )
-    text = print_ast(replace(operation, variable_definitions=definitions))
-    return Body(text, season.variables)
+    operation = replace(operation, variable_definitions=definitions)
+    return Body("\n".join(map(print_ast, [operation, *season.fragments])), season.variables)
 
 
 def exact(body: bytes) -> Any:
@@ -195,11 +224,11 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def generated(count: int, ids: list[str], cursors: list[str]) -> list[tuple[Body, str]]:
-    """So many queries, each with who asks it."""
+    """So many queries, seasoned, each with who asks it."""
     cases: list[tuple[Body, str]] = []
 
     @settings(
-        max_examples=count,
+        max_examples=-(-count // SEASONINGS),
         deadline=None,
         suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         phases=[Phase.generate],
@@ -207,11 +236,12 @@ def generated(count: int, ids: list[str], cursors: list[str]) -> list[tuple[Body
     )
     @given(
         queries(SDL, custom_scalars=SCALARS, allow_null=True),
-        st.sampled_from(list(VIEWERS)),
         st.data(),
     )
-    def collect(text: str, viewer: str, data: st.DataObject) -> None:
-        cases.append((seasoned(data.draw, text, ids, cursors), viewer))
+    def collect(text: str, data: st.DataObject) -> None:
+        for _ in range(SEASONINGS):
+            viewer = data.draw(st.sampled_from(list(VIEWERS)))
+            cases.append((seasoned(data.draw, text, ids, cursors), viewer))
 
     collect()
     return cases
