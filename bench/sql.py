@@ -6,7 +6,8 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
 
 from db.plan import write
-from graphql_api.plan import Compiler, Request
+from graphql_api.arguments import Request
+from graphql_api.plan import Compiler
 from graphql_api.schema import schema
 
 

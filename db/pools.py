@@ -49,6 +49,8 @@ class BoundedPool(asyncpg.Pool):
         timeout: float,  # noqa: ASYNC109
     ) -> "PoolConnectionProxy[Record]":
         """What every way to a connection goes through."""
+        if self._waiting == 0 and self._has_one_ready():
+            return await super()._acquire(None)  # type: ignore[misc] # there is nothing to wait for
         if self._waiting >= MOST_WAITING:
             raise Busy(f"{MOST_WAITING} requests wait for a connection already")
         self._waiting += 1
@@ -60,6 +62,32 @@ class BoundedPool(asyncpg.Pool):
             raise Busy(f"no connection was free within {timeout:g} seconds") from error
         finally:
             self._waiting -= 1
+
+
+    def _has_one_ready(self) -> bool:
+        """Whether the next connection is open and idle."""
+        idle: list[Any] = self._queue._queue  # type: ignore[attr-defined] # the one released last is the last
+        return bool(idle) and bool(idle[-1].is_connected())
+
+    async def release(
+        self,
+        connection: "PoolConnectionProxy[Record]",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> None:
+        """Where nothing is left to be cleaned up, at once: a task for it costs as much as the way
+        through the pool."""
+        inner = connection._con  # type: ignore[attr-defined]
+        if (
+            inner is None
+            or inner.is_closed()
+            or inner.is_in_transaction()
+            or inner._protocol._is_cancelling()
+        ):
+            await super().release(connection, timeout=timeout)
+            return
+        inner._on_release()
+        await connection._holder.release(timeout)  # type: ignore[attr-defined] # awaits nothing
 
 
 async def _keep(connection: "Connection[Record]") -> None:

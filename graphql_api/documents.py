@@ -3,7 +3,7 @@ neither parsing nor validation."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DirectiveNode,
@@ -16,7 +16,15 @@ from graphql import (
     Visitor,
     visit,
 )
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.get_variable_signature import (
+    GraphQLVariableSignature,
+    get_variable_signature,
+)
+from graphql.execution.values import (
+    VariableValues,
+    VariableValueSource,
+    get_variable_values,
+)
 
 from db.plan import Sql
 from graphql_api import metrics
@@ -38,6 +46,8 @@ class Document:
     operation: OperationDefinitionNode
     cost: Cost
     switches: tuple[str, ...]
+    texts: dict[str, GraphQLVariableSignature] | None
+    """The variables, where each is an id or a text."""
     plans: dict[tuple[object, ...], Sql | Declined] = field(default_factory=lambda: {})
 
 
@@ -68,6 +78,14 @@ class Documents:
     def variables(self, document: Document, given: dict[str, Any]) -> VariableValues:
         """The variables as the operation declares them. Raises RequestFault where they are wrong,
         or ask for too much."""
+        variables = texts(document, given) or self._coerced(document, given)
+        try:
+            check_cost(document.cost, variables.coerced, self._limits)
+        except GraphQLError as error:
+            raise RequestFault(error) from None
+        return variables
+
+    def _coerced(self, document: Document, given: dict[str, Any]) -> VariableValues:
         variables = get_variable_values(
             self._schema, document.operation.variable_definitions or (), given, max_errors=5
         )
@@ -75,10 +93,6 @@ class Documents:
             for error in variables:
                 error.extensions = {"code": "INVALID_VARIABLES"}
             raise RequestFault(*variables)
-        try:
-            check_cost(document.cost, variables.coerced, self._limits)
-        except GraphQLError as error:
-            raise RequestFault(error) from None
         return variables
 
     def _read(self, text: str, name: str | None) -> Document:
@@ -101,7 +115,8 @@ class Documents:
             if isinstance(node, FragmentDefinitionNode)
         }
         cost = cost_of(self._schema, document, operation)
-        return Document(document, fragments, operation, cost, switches(document))
+        signatures = text_signatures(self._schema, operation)
+        return Document(document, fragments, operation, cost, switches(document), signatures)
 
     def _keep(self, key: tuple[str, str | None], document: Document) -> None:
         self._kept[key] = document
@@ -126,6 +141,31 @@ def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 
 def request_fault(message: str, code: str) -> RequestFault:
     return RequestFault(GraphQLError(message, extensions={"code": code}))
+
+
+def text_signatures(
+    schema: GraphQLSchema, operation: OperationDefinitionNode
+) -> dict[str, GraphQLVariableSignature] | None:
+    """The operation's variables by name, if each is an id or a text; else None."""
+    found = [get_variable_signature(schema, node) for node in operation.variable_definitions or ()]
+    named = {each.name: each for each in found if isinstance(each, GraphQLVariableSignature)}
+    types = {str(cast("Any", each).type).rstrip("!") for each in named.values()}
+    return named if types <= {"ID", "String"} and len(named) == len(found) else None
+
+
+def texts(document: Document, given: dict[str, Any]) -> VariableValues | None:
+    """The variables where each is given, and in text: such a value is taken as it is."""
+    signatures = document.texts
+    if signatures is None:
+        return None
+    sources: dict[str, VariableValueSource] = {}
+    coerced: dict[str, Any] = {}
+    for name, signature in signatures.items():
+        value = given.get(name)
+        if type(value) is not str:
+            return None
+        sources[name], coerced[name] = VariableValueSource(signature, value), value
+    return VariableValues(sources, coerced)
 
 
 def switches(document: DocumentNode) -> tuple[str, ...]:

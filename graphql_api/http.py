@@ -91,10 +91,19 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
     ]
 
 
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of this name, which is in lower case."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return value.decode("latin-1")
+    return None
+
+
 def client_of(connection: HTTPConnection) -> Client:
     """Where a request comes from: its connection, or what a trusted proxy said of it."""
-    host = connection.client.host if connection.client else ""
-    return Client(_address(host[:60]), connection.headers.get("user-agent", "")[:LONGEST_AGENT])
+    host = connection.scope["client"][0] if connection.scope.get("client") else ""
+    agent = header(connection.scope, b"user-agent") or ""
+    return Client(_address(host[:60]), agent[:LONGEST_AGENT])
 
 
 @lru_cache(maxsize=1_000)
@@ -123,7 +132,7 @@ class OverHttp:
             return Response(status_code=204, headers={"Allow": self._rules.methods})
         media = JSON
         try:
-            media = negotiated(request.headers.get("accept"))
+            media = negotiated(header(request.scope, b"accept"))
             answer, asker = await self._answer(request)
         except Exception as error:
             refused = error if isinstance(error, Refused) else explained(error)
@@ -134,7 +143,8 @@ class OverHttp:
     async def _answer(self, request: Request) -> tuple[Answer, Asker]:
         body = await self._read(request)
         service = self._service(request)
-        asker = await service.identify(request.headers.get("authorization"), client_of(request))
+        shown = header(request.scope, b"authorization")
+        asker = await service.identify(shown, client_of(request))
         viewer = asker.viewer.user_id or asker.viewer.api_key_id
         structlog.contextvars.bind_contextvars(
             operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None
@@ -179,7 +189,7 @@ class OverHttp:
 
     async def _read_bytes(self, request: Request) -> bytes:
         raw, most = bytearray(), self._rules.most_bytes
-        declared = request.headers.get("content-length", "0")
+        declared = header(request.scope, b"content-length") or "0"
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > most:
             raise _too_large(most)
         try:
@@ -208,11 +218,11 @@ def _too_large(most: int) -> Refused:
 
 def _check_content(request: Request) -> None:
     """Raises Refused unless the body is JSON in UTF-8: what no HTML form can send."""
-    given = request.headers.get("content-type")
+    given = header(request.scope, b"content-type")
     if given != JSON and not _is_json(given):
         said = f"The body must be JSON in UTF-8, with `Content-Type: {JSON}`."
         raise Refused(415, request_error(said, "UNSUPPORTED_MEDIA_TYPE"), accept_post=JSON)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if (header(request.scope, b"content-encoding") or "identity").lower() != "identity":
         said = "The body must not be compressed."
         told = request_error(said, "UNSUPPORTED_MEDIA_TYPE")
         raise Refused(415, told, accept_encoding="identity")
@@ -291,10 +301,27 @@ def _seconds_to(moment: datetime) -> int:
     return max(1, math.ceil((moment - datetime.now(UTC)).total_seconds()))
 
 
+class _Told(Response):
+    """A response whose headers are as good as written."""
+
+    def __init__(self, body: bytes, status: int, raw: list[tuple[bytes, bytes]]) -> None:
+        self.status_code, self.body, self.background, self.raw_headers = status, body, None, raw
+
+
+ALWAYS = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"Accept"),
+]
+
+
 def _response(body: bytes, status: int, media: str, headers: Mapping[str, str]) -> Response:
-    always = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Accept"}
-    kind = f"{media}; charset=utf-8"
-    return Response(body, status, headers={**always, **headers}, media_type=kind)
+    told = [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", b"%b; charset=utf-8" % media.encode()),
+    ]
+    given = [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
+    return _Told(body, status, [*told, *ALWAYS, *given])
 
 
 Result = TypeVar("Result")

@@ -10,6 +10,8 @@ QUERIES = Counter(
     ["path", "reason"],
 )
 
+PLANNED = QUERIES.labels("compiled", "")
+
 _STAGES = Histogram(
     "graphql_stage_seconds",
     "Time in the stages of a request: reading a document not seen before, compiling it, writing"

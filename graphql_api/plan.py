@@ -6,7 +6,7 @@ meaning.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -24,13 +24,9 @@ from graphql import (
     OperationType,
     SelectionNode,
     SelectionSetNode,
-    VariableNode,
-    Visitor,
     is_abstract_type,
-    visit,
 )
-from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
-from strawberry.types.arguments import convert_arguments
+from graphql.execution.values import VariableValues, get_directive_values
 
 from db.pages import Page
 from db.plan import (
@@ -47,7 +43,8 @@ from db.plan import (
     sql,
     write,
 )
-from db.relation import Key, Many, One, Relation, Statement
+from db.relation import Key, Many, One, Relation
+from graphql_api.arguments import Arguments, Request, arguments_of
 from graphql_api.declare import node_key
 from graphql_api.ways import (
     Column,
@@ -82,23 +79,6 @@ class Declined(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class Request(Statement):
-    """The statement of one request, with the variables it is written for."""
-
-    def __init__(self, variables: VariableValues) -> None:
-        super().__init__()
-        self.variables = variables
-        self.arguments: dict[int, dict[str, Any]] = {}
-        """Those of each field that has variables among them, read once."""
-
-
-class Arguments(NamedTuple):
-    """A field's arguments for a request; ``constant`` where they hold no variable."""
-
-    read: Callable[[Request], dict[str, Any]]
-    constant: dict[str, Any] | None = None
 
 
 class Compiler:
@@ -192,13 +172,17 @@ class Compiler:
     def _looked_up(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUp) -> Sql:
         """A branch for each type that the id may name; which one is taken shows with the id."""
         arguments = self._arguments(field, nodes[0])
+
+        def identify(request: Request) -> tuple[One[Any], Key] | None:
+            return identified(way, arguments.read(request)["id"])
+
         branches: dict[Relation[Any], Sql] = {}
         before = largest = self._relations
         for name, relation in way.relations.items():
             self._relations = before
 
             def select(request: Request, relation: One[Any] = relation) -> str:
-                found = identified(way, arguments.read(request)["id"])
+                found = identify(request)
                 return relation.select(bound(request, relation, found[1] if found else ()))
 
             branches[relation] = self._one(field, nodes, self._object_type(name), select)
@@ -206,7 +190,7 @@ class Compiler:
         self._relations = largest
 
         def written(request: Request) -> str:
-            found = identified(way, arguments.read(request)["id"])
+            found = identify(request)
             return write(branches[found[0]], request) if found else "NULL::json"
 
         return written
@@ -303,32 +287,7 @@ class Compiler:
         return lambda request: page_of(way, **arguments.read(request))
 
     def _arguments(self, field: GraphQLField, node: FieldNode) -> Arguments:
-        """The arguments as the field's resolver would get them."""
-        declared = field.extensions["strawberry-definition"]
-        converter = self._schema.schema_converter
-
-        def read(variables: VariableValues) -> dict[str, Any]:
-            return convert_arguments(
-                get_argument_values(field, node, variables),
-                declared.arguments,
-                converter.scalar_registry,
-                self._schema.config,
-            )
-
-        def of_request(request: Request) -> dict[str, Any]:
-            found = request.arguments.get(id(node))
-            if found is None:
-                found = request.arguments[id(node)] = read(request.variables)
-            return found
-
-        if any(map(has_variable, node.arguments or ())):
-            return Arguments(of_request)
-        constant = read(self._variables)
-
-        def always(_: Request) -> dict[str, Any]:
-            return constant
-
-        return Arguments(always, constant)
+        return arguments_of(self._schema, field, node, self._variables)
 
     def _collected(self, type_: GraphQLObjectType, sets: Sets) -> dict[str, list[FieldNode]]:
         """The fields asked of ``type_``, merged under their response keys, in order."""
@@ -416,14 +375,3 @@ def leaf(field: GraphQLField, column: str) -> Sql:
     if isinstance(type_, GraphQLEnumType):
         return enum(column, [(value.value, name) for name, value in type_.values.items()])
     return number(column) if type_ is GraphQLFloat else column
-
-
-def has_variable(node: Any) -> bool:
-    found: list[VariableNode] = []
-
-    class Variables(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            found.append(node)
-
-    visit(node, Variables())
-    return bool(found)

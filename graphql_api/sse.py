@@ -25,6 +25,7 @@ from graphql_api.http import (
     Rules,
     client_of,
     explained,
+    header,
     in_time,
 )
 from graphql_api.messages import Body, Service, request_error
@@ -48,6 +49,8 @@ BEAT = b":\n\n"
 
 def wants_events(accept: str) -> bool:
     """Whether the client takes events, and not an answer in JSON."""
+    if EVENTS not in accept.lower():
+        return False
     named = {each.partition(";")[0].strip().lower() for each in accept[:LONGEST_ACCEPT].split(",")}
     return EVENTS in named and not named & {JSON, GRAPHQL}
 
@@ -70,14 +73,15 @@ class OverEvents(OverHttp):
         self._otherwise, self._beat_seconds = otherwise, beat_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if self._otherwise and not wants_events(request.headers.get("accept", "")):
+        if self._otherwise and not wants_events(header(scope, b"accept") or ""):
             await self._otherwise(scope, receive, send)
             return
+        request = Request(scope, receive)
         try:
             body = await self._read(request)
             service = self._service(request)
-            asker = await service.identify(request.headers.get("authorization"), client_of(request))
+            shown = header(scope, b"authorization")
+            asker = await service.identify(shown, client_of(request))
         except Exception as error:
             refused = error if isinstance(error, Refused) else explained(error)
             headers = {"Cache-Control": "no-store", "Vary": "Accept", **refused.headers}

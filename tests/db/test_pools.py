@@ -51,3 +51,20 @@ async def test_a_full_disk_has_a_name_of_its_own(pool: BoundedPool) -> None:
     raised = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
     with pytest.raises(OutOfRoom, match="could not extend file"), refusal_of():
         await pool.execute(raised)
+
+
+async def test_a_transaction_left_open_is_not_handed_to_the_next(pool: BoundedPool) -> None:
+    connection = await pool.acquire()
+    await connection.execute("BEGIN")
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    await pool.release(connection)
+    async with pool.acquire() as next_one:
+        assert not next_one.is_in_transaction()
+    assert len(told) == 1
+
+
+async def test_a_broken_connection_is_replaced(pool: BoundedPool) -> None:
+    async with pool.acquire() as connection:
+        await connection.close()
+    assert await pool.fetchval("SELECT 7") == 7

@@ -294,3 +294,21 @@ async def test_a_seal_of_another_secret_opens_nothing(scene: Scene) -> None:
     claim = Claim(*stranger.settings(Viewer(scene.team.owner)))
 
     assert await seen(scene.connection, claim) == 0
+
+
+def test_a_proof_is_made_anew_long_before_it_runs_out(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal, viewer, start = Seal(secrets), Viewer(UUID(int=1)), 1_000_000_000
+    left: list[int] = []
+    for second in [*range(120), -5]:
+        monkeypatch.setattr(time, "time", lambda now=start + second: now)
+        expiry = int(seal.settings(viewer)[2][:10])
+        left.append(expiry - (start + second))
+    assert 50 < min(left) <= max(left) == 60
+
+
+def test_each_viewer_has_a_proof_of_its_own(secrets: Secrets) -> None:
+    seal = Seal(secrets)
+    viewers = [Viewer(UUID(int=1)), Viewer(UUID(int=2)), Viewer(None, UUID(int=1)), Viewer()]
+    assert len({seal.settings(viewer) for viewer in viewers * 2}) == len(viewers)
