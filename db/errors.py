@@ -11,7 +11,7 @@ class Unavailable(Exception):
 
 
 class Busy(Unavailable):
-    """All connections are in use, and too many wait for one; nothing was done."""
+    """Others have what is needed: a connection, or a row's lock. Nothing was done."""
 
 
 class OutOfRoom(Unavailable):
@@ -57,8 +57,8 @@ def refusal_of() -> Generator[None]:
         raise NotThere(_rule(error)) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise NotAllowed(_rule(error)) from error
-    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.SerializationError) as error:
-        raise NotNow(_rule(error)) from error
+    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.TransactionRollbackError) as error:
+        raise _not_now(error) from error
     except (asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
         raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:
@@ -75,6 +75,12 @@ def refusal_of() -> Generator[None]:
     ) as error:
         full = isinstance(error, asyncpg.DiskFullError)
         raise (OutOfRoom if full else Unavailable)(str(error) or type(error).__name__) from error
+
+
+def _not_now(error: asyncpg.PostgresError) -> Busy | NotNow:
+    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError):
+        return Busy(error.message)
+    return NotNow(_rule(error))
 
 
 def _rule(error: asyncpg.PostgresError) -> str:

@@ -34,6 +34,8 @@ from resolvers.passwords import Passwords
 
 BACKLOG = 2048
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+WORKER_PATIENCE = 30
+"""Seconds in which a new worker must be ready, and any must give a sign; a busy machine is slow."""
 OK = 200
 
 
@@ -211,15 +213,26 @@ def _run(settings: Settings, port: socket.socket) -> int:
         ws_per_message_deflate=False,  # memory for every socket, and time for every line
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=WORKER_PATIENCE,
         backlog=BACKLOG,
     )
     if settings.workers == 1:
         uvicorn.Server(config).run([port])
         return 0
-    supervisor = Multiprocess(config, [port])
+    supervisor = Workers(config, [port])
     supervisor.run()
     failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     return STARTUP_FAILURE if failed else 0
+
+
+class Workers(Multiprocess):
+    """Processes that share the port; it is closed when the last of them takes no more requests."""
+
+    def terminate_all(self) -> None:
+        # Held here, it would let clients connect and wait when nobody answers any more.
+        for port in self.sockets:
+            port.close()
+        super().terminate_all()
 
 
 def _end_with(parent: BaseProcess) -> None:

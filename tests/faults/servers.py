@@ -43,6 +43,10 @@ class Postgres:
         self._files = cluster.provide(data, self._account, self._programs, durable=False)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     async def start(self) -> None:
         identity = self._account or (None, None)
         options = [word for each in OPTIONS.items() for word in ("-c", "=".join(each))]
