@@ -6,7 +6,8 @@ schema is made (``checked``), before a server starts.
 """
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any, TypeVar, cast, dataclass_transform, get_type_hints
 from uuid import UUID
@@ -46,6 +47,7 @@ from graphql_api.ways import (
     way_of,
 )
 from resolvers.context import Info
+from resolvers.errors import NotFound
 
 T = TypeVar("T")
 
@@ -84,6 +86,15 @@ def read_id(type_name: str, id: str) -> UUID | None:
     """The database id that ``id`` names, a global id of this type or a database id."""
     found = identified(LookedUp({type_name: nodes[type_name]}), id)
     return cast("UUID", found[1][0]) if found else None
+
+
+def named(type_name: str, id: str, path: Sequence[str]) -> UUID:
+    """The same; raises NotFound, about the input ``path``, where it names none."""
+    found = read_id(type_name, id)
+    if found is None:
+        noun = re.sub("(?<!^)(?=[A-Z])", " ", type_name).lower()
+        raise NotFound(f"There is no such {noun}, or you may not see it.", path)
+    return found
 
 
 def listed(relation: Many[Any], *, given: Given | None = None, **bound: str) -> Any:

@@ -19,6 +19,7 @@ from graphql_api.declare import (
 from graphql_api.relay import Connection
 from graphql_api.types.accounts import AccountMutations
 from graphql_api.types.deployments import Deployment, DeploymentFilter
+from graphql_api.types.diffs import DefinitionQueries
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
 from graphql_api.types.imports import ImportMutations
@@ -27,13 +28,14 @@ from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
+from graphql_api.types.workflow_changes import WorkflowMutations
 from graphql_api.types.workflows import Workflow, WorkflowFilter
 from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
 
 
 @described
 @strawberry.type(description="Everything that can be read. You see what you may see.")
-class Query:
+class Query(DefinitionQueries):
     viewer: Viewer | None = related(viewers.ASKING)
     """Who is asking; null for nobody."""
     node: Node | None = looked_up()
@@ -69,7 +71,9 @@ class Query:
 
 
 @strawberry.type(description="Everything that can be done.")
-class Mutation(AccountMutations, ImportMutations, IntegrationMutations, RuntimeMutations):
+class Mutation(
+    AccountMutations, ImportMutations, IntegrationMutations, RuntimeMutations, WorkflowMutations
+):
     pass
 
 

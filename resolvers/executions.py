@@ -14,10 +14,9 @@ from db import runtime
 from db.errors import BadValue, RuleBroken
 from db.json import Json
 from db.runtime import Claimed, Outcome, Start
-from db.session import ANONYMOUS
 from resolvers import reported
 from resolvers.context import Context
-from resolvers.errors import InvalidInput, Unauthenticated
+from resolvers.errors import InvalidInput
 from resolvers.redaction import Redaction
 from resolvers.reported import Line, Warned
 from resolvers.rules import refusal_for
@@ -60,7 +59,7 @@ class Appended(NamedTuple):
 
 async def start(context: Context, given: Start) -> UUID:
     """Begin an execution, or put it in the queue. The id of the one there is, if it is known."""
-    _signed_in(context)
+    context.signed_in()
     _check_id(given.id)
     _check_trigger(given.trigger_type)
     if given.queued and given.input_data is not None:
@@ -90,7 +89,7 @@ async def append_lines(
     context: Context, execution_id: UUID, lines: Sequence[Line], attempt: int | None = None
 ) -> Appended:
     """Append lines to the log; those whose ids it knows are left out."""
-    _signed_in(context)
+    context.signed_in()
     if len(lines) > MOST_LINES:
         raise InvalidInput(
             f"{len(lines)} lines are too many; send at most {MOST_LINES} at once.",
@@ -124,7 +123,7 @@ async def append_lines(
 
 async def heartbeat(context: Context, execution_id: UUID, attempt: int | None) -> bool:
     """The execution lives. Whether somebody wants it to stop."""
-    _signed_in(context)
+    context.signed_in()
     with _obeying():
         async with context.changing():
             alive = await runtime.heartbeat(
@@ -137,7 +136,7 @@ async def finish(
     context: Context, execution_id: UUID, outcome: Outcome, attempt: int | None
 ) -> None:
     """The execution has ended; to say the same again is harmless."""
-    _signed_in(context)
+    context.signed_in()
     _check_number(outcome.duration_ms, "durationMs")
     _check_number(outcome.memory_usage_mb, "memoryUsageMb")
     redaction = await _redaction(context, execution_id)
@@ -159,7 +158,7 @@ async def finish(
 
 async def cancel(context: Context, execution_id: UUID) -> bool:
     """Ask the execution to stop. Whether it has ended already, because it waited in the queue."""
-    _signed_in(context)
+    context.signed_in()
     with _obeying(("id",)):
         async with context.changing():
             ended = await runtime.cancel(
@@ -171,7 +170,7 @@ async def cancel(context: Context, execution_id: UUID) -> bool:
 
 async def claim(context: Context, deployment_id: UUID | None, seconds: int) -> Claimed | None:
     """Take the next execution of the queue; None where nothing waits."""
-    _signed_in(context)
+    context.signed_in()
     lease = timedelta(seconds=seconds)
     if not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise InvalidInput("A lease lasts between 5 seconds and a day.", ("input", "leaseSeconds"))
@@ -187,7 +186,7 @@ async def claim(context: Context, deployment_id: UUID | None, seconds: int) -> C
 
 async def retry(context: Context, execution_id: UUID, id: UUID | None, *, latest: bool) -> UUID:
     """Queue a new execution with the input of one that has ended. Its id."""
-    _signed_in(context)
+    context.signed_in()
     _check_id(id)
     with _obeying(("id",)):
         async with context.changing():
@@ -213,11 +212,6 @@ def _tell_end(context: Context, execution_id: UUID, ended: runtime.Ended) -> Non
     if ended.ended:
         streams.wake(execution_id, ended.last_seq, closed=True)
     streams.touch(execution_id, ended.workspace_id)
-
-
-def _signed_in(context: Context) -> None:
-    if context.asker.viewer == ANONYMOUS:
-        raise Unauthenticated("Sign in, or send an API key as `Authorization: Bearer …`.")
 
 
 @contextmanager

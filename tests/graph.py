@@ -180,6 +180,7 @@ class Rows:
             if key["id"] == viewer.api_key_id and _is_good(key) and key not in seen["ApiKey"]
         ]
         people = {member["user_id"] for member in seen["WorkspaceMember"]} | {viewer.user_id}
+        seen["Workflow"] = [row for row in seen["Workflow"] if row["deleted_at"] is None]
         return {**seen, "User": [row for row in self.of("User") if row["id"] in people]}
 
     def _where(self, viewer: Viewer, rank: int, scope: str | None) -> Iterator[UUID]:

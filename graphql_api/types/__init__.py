@@ -7,6 +7,7 @@ they are introduced to one another.
 from graphql_api.types import (
     api_keys,
     audit,
+    deleted_workflows,
     deployments,
     executions,
     integrations,
@@ -25,6 +26,7 @@ from graphql_api.types import (
 _modules = (
     api_keys,
     audit,
+    deleted_workflows,
     deployments,
     executions,
     integrations,

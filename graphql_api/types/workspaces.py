@@ -9,6 +9,7 @@ import strawberry
 from db import (
     api_keys,
     audit,
+    deleted_workflows,
     deployments,
     executions,
     integrations,
@@ -19,7 +20,7 @@ from db import (
     workspaces,
 )
 from db.json import Json
-from graphql_api.declare import Node, connected, enum, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, listed, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.api_keys import ApiKeyFilter
 from graphql_api.types.audit import AuditLogFilter
@@ -33,6 +34,7 @@ from graphql_api.types.workflows import WorkflowFilter
 if TYPE_CHECKING:
     from graphql_api.types.api_keys import ApiKey
     from graphql_api.types.audit import AuditLog
+    from graphql_api.types.deleted_workflows import DeletedWorkflow
     from graphql_api.types.deployments import Deployment
     from graphql_api.types.executions import Execution
     from graphql_api.types.integrations import Integration
@@ -101,6 +103,8 @@ class Workspace(Node):
         workflows.BY_WORKSPACE, WorkflowFilter, workflows.WorkflowOrder.NAME
     )
     """Its workflows."""
+    deleted_workflows: list[DeletedWorkflow] = listed(deleted_workflows.BY_WORKSPACE)
+    """What was deleted and can be restored, at most the last 500. For admins."""
     integrations: Connection[Integration] = connected(
         integrations.BY_WORKSPACE, IntegrationFilter, integrations.IntegrationOrder.SERVICE
     )

@@ -78,7 +78,10 @@ CHANGES = {
     "save a workflow": Change(
         "SELECT app.save_workflow('{workflow}', 1, '{{}}', NULL)", "editor", ("workflows:write",)
     ),
-    "delete a workflow": Change("DELETE FROM workflows WHERE id = '{workflow}'", "admin"),
+    "delete a workflow": Change(
+        "SELECT app.delete_workflow((SELECT id FROM workflows WHERE name = 'not deployed'))",
+        "admin",
+    ),
     "connect a service": Change(
         "INSERT INTO integrations (workspace_id, service_name, service_type, credentials,"
         " credentials_key_id, created_by) VALUES ('{workspace}', 's', 't', '', 'k', '{me}')",
@@ -150,6 +153,10 @@ async def team(shared_world: World) -> Team:
         " VALUES ($1, $2, 'viewer', '2001-01-01')",
         team.workspace,
         await world.user(),
+    )
+    await s.execute(
+        "UPDATE workflows SET name = 'not deployed' WHERE id = $1",
+        await world.workflow(team.workspace, team.owner),
     )
     await world.api_key(team.workspace, team.owner)
     await world.team()  # somebody else, of whom nothing may ever be seen

@@ -95,6 +95,7 @@ NOT_SHOWN = {
     "workflow_versions.workspace_id": "the workflow's",
     "workflow_versions.node_ids": "part of the definition",
     "execution_logs.workspace_id": "the execution's",
+    "workflows.deleted_at": "what is deleted is no Workflow, but a DeletedWorkflow",
     "executions.changed": "which transaction changed it last: for the API, which watches",
 }
 
