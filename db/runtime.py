@@ -12,8 +12,10 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from db import originals as kept_originals
 from db.errors import refusal_of
 from db.json import Json
+from db.originals import Original
 from db.secrets import Secrets
 from db.session import BIND, Database, Viewer, as_login
 
@@ -115,17 +117,20 @@ async def report_lines(
     *,
     nodes: Sequence[str],
     attempt: int | None,
+    originals: Sequence[Original] = (),
 ) -> Reported:
     """``rows`` as ``app.report_lines`` takes them; ``nodes`` are those that they name."""
     values = (execution_id, rows, nodes, attempt)
-    return await _called(database, viewer, Reported, REPORT, *values)
+    found = await _call(database, viewer, REPORT, *values, keep=(execution_id, originals))
+    return msgspec.json.decode(found or "", type=Reported)
 
 
-async def start(database: Database, viewer: Viewer, given: Start) -> Run:
-    return await _called(
+async def start(
+    database: Database, viewer: Viewer, given: Start, originals: Sequence[Original] = ()
+) -> Run:
+    found = await _call(
         database,
         viewer,
-        Run,
         START,
         given.id,
         given.workflow_id,
@@ -135,7 +140,9 @@ async def start(database: Database, viewer: Viewer, given: Start) -> Run:
         given.trigger_data,
         given.input_data,
         given.queued,
+        keep=(None, originals),
     )
+    return msgspec.json.decode(found or "", type=Run)
 
 
 async def claim(
@@ -153,12 +160,17 @@ async def heartbeat(
 
 
 async def finish(
-    database: Database, viewer: Viewer, execution_id: UUID, outcome: Outcome, attempt: int | None
+    database: Database,
+    viewer: Viewer,
+    execution_id: UUID,
+    outcome: Outcome,
+    *,
+    attempt: int | None,
+    originals: Sequence[Original] = (),
 ) -> Ended:
-    return await _called(
+    found = await _call(
         database,
         viewer,
-        Ended,
         FINISH,
         execution_id,
         outcome.status,
@@ -168,7 +180,9 @@ async def finish(
         outcome.duration_ms,
         outcome.memory_usage_mb,
         attempt,
+        keep=(execution_id, originals),
     )
+    return msgspec.json.decode(found or "", type=Ended)
 
 
 async def cancel(database: Database, viewer: Viewer, execution_id: UUID) -> Ended:
@@ -204,7 +218,23 @@ async def _called(
     return msgspec.json.decode(await _call(database, viewer, sql, *values) or "", type=kind)
 
 
-async def _call(database: Database, viewer: Viewer, sql: str, *values: object) -> str | None:
+async def _call(
+    database: Database,
+    viewer: Viewer,
+    sql: str,
+    *values: object,
+    keep: tuple[UUID | None, Sequence[Original]] = (None, ()),
+) -> str | None:
+    """``keep`` are originals to keep in the same transaction, and of which execution they are; None
+    for the one that is answered."""
+    execution_id, kept = keep
+    settings = database.seal.settings(viewer)
     with refusal_of():
         async with database.api.acquire(timeout=database.patience) as connection:
-            return await connection.fetchval(sql, *database.seal.settings(viewer), *values)
+            if not kept:
+                return await connection.fetchval(sql, *settings, *values)
+            async with connection.transaction():
+                answer: str = await connection.fetchval(sql, *settings, *values)
+                id = execution_id or msgspec.json.decode(answer, type=Run).execution_id
+                await kept_originals.keep(connection, database.sealing, id, kept)
+            return answer

@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from db import originals as kept_originals
 from db import runtime
 from db.errors import BadValue, RuleBroken
 from db.json import Json
+from db.originals import Part, Revealed
 from db.runtime import Claimed, Outcome, Start
 from resolvers import reported
 from resolvers.context import Context
@@ -57,36 +59,50 @@ class Appended(NamedTuple):
     cancel_requested: bool
 
 
-async def start(context: Context, given: Start) -> UUID:
-    """Begin an execution, or put it in the queue. The id of the one there is, if it is known."""
+async def start(context: Context, given: Start, *, keep_originals: bool = False) -> UUID:
+    """Begin an execution, or put it in the queue. The id of the one there is, if it is known.
+
+    With ``keep_originals``, here and below, what is masked is also kept as it was, sealed.
+    """
     context.signed_in()
     _check_id(given.id)
     _check_trigger(given.trigger_type)
     if given.queued and given.input_data is not None:
         _check_input(given.input_data)
     redaction = await _redaction(context, given.workflow_id)
+    kept = Start(
+        given.workflow_id,
+        given.trigger_type,
+        given.id,
+        given.deployment_id,
+        given.version,
+        reported.data(given.trigger_data, redaction),
+        reported.data(given.input_data, redaction),
+        given.queued,
+    )
+    originals = [
+        *reported.original(Part.TRIGGER_DATA, given.trigger_data, kept.trigger_data),
+        *reported.original(Part.INPUT_DATA, given.input_data, kept.input_data),
+    ]
     with _obeying():
         async with context.changing():
             run = await runtime.start(
                 context.resources.database,
                 context.asker.viewer,
-                Start(
-                    given.workflow_id,
-                    given.trigger_type,
-                    given.id,
-                    given.deployment_id,
-                    given.version,
-                    reported.data(given.trigger_data, redaction),
-                    reported.data(given.input_data, redaction),
-                    given.queued,
-                ),
+                kept,
+                originals if keep_originals else (),
             )
     context.resources.streams.touch(run.execution_id, run.workspace_id)
     return run.execution_id
 
 
 async def append_lines(
-    context: Context, execution_id: UUID, lines: Sequence[Line], attempt: int | None = None
+    context: Context,
+    execution_id: UUID,
+    lines: Sequence[Line],
+    attempt: int | None = None,
+    *,
+    keep_originals: bool = False,
 ) -> Appended:
     """Append lines to the log; those whose ids it knows are left out."""
     context.signed_in()
@@ -95,7 +111,8 @@ async def append_lines(
             f"{len(lines)} lines are too many; send at most {MOST_LINES} at once.",
             ("input", "lines"),
         )
-    made = reported.prepare(lines, await _redaction(context, execution_id))
+    redaction = await _redaction(context, execution_id)
+    made = reported.prepare(lines, redaction, keep_originals=keep_originals)
     with _obeying():
         async with context.changing():
             kept = await runtime.report_lines(
@@ -105,6 +122,7 @@ async def append_lines(
                 made.rows,
                 nodes=made.nodes,
                 attempt=attempt,
+                originals=made.originals,
             )
     if kept.inserted:
         context.resources.streams.wake(execution_id, kept.last_seq)
@@ -133,7 +151,12 @@ async def heartbeat(context: Context, execution_id: UUID, attempt: int | None) -
 
 
 async def finish(
-    context: Context, execution_id: UUID, outcome: Outcome, attempt: int | None
+    context: Context,
+    execution_id: UUID,
+    outcome: Outcome,
+    attempt: int | None,
+    *,
+    keep_originals: bool = False,
 ) -> None:
     """The execution has ended; to say the same again is harmless."""
     context.signed_in()
@@ -148,12 +171,33 @@ async def finish(
         outcome.duration_ms,
         outcome.memory_usage_mb,
     )
+    originals = [
+        *reported.original(Part.OUTPUT_DATA, outcome.output_data, kept.output_data),
+        *reported.original(Part.ERROR_MESSAGE, outcome.error_message, kept.error_message),
+        *reported.original(Part.ERROR_STACK, outcome.error_stack, kept.error_stack),
+    ]
     with _obeying():
         async with context.changing():
             ended = await runtime.finish(
-                context.resources.database, context.asker.viewer, execution_id, kept, attempt
+                context.resources.database,
+                context.asker.viewer,
+                execution_id,
+                kept,
+                attempt=attempt,
+                originals=originals if keep_originals else (),
             )
     _tell_end(context, execution_id, ended)
+
+
+async def reveal(context: Context, execution_id: UUID, seqs: Sequence[int]) -> list[Revealed]:
+    """What was masked of the execution, and of these lines of it, as it was."""
+    context.signed_in()
+    if len(seqs) > MOST_AT_ONCE:
+        raise InvalidInput(f"At most {MOST_AT_ONCE} lines at once.", ("input", "seqs"))
+    with _obeying():
+        async with context.writing() as transaction:
+            sealing = context.resources.database.sealing
+            return await kept_originals.reveal(transaction, sealing, execution_id, seqs)
 
 
 async def cancel(context: Context, execution_id: UUID) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
 from db.json import Json
 from db.logs import LogLevel
+from db.originals import Original, Part
 from resolvers.redaction import Redaction, Value
 
 LONGEST_TEXT = 65_536
@@ -54,6 +55,8 @@ class Lines:
     truncated: int = 0
     masked: int = 0
     warned: list[Warned] = field(default_factory=list[Warned])
+    originals: list[Original] = field(default_factory=list[Original])
+    """Of what was masked, if that was wanted."""
 
 
 class _Row(msgspec.Struct, omit_defaults=True):
@@ -65,7 +68,9 @@ class _Row(msgspec.Struct, omit_defaults=True):
     timestamp: datetime | None = None
 
 
-def prepare(lines: Sequence[Line], redaction: Redaction) -> Lines:
+def prepare(
+    lines: Sequence[Line], redaction: Redaction, *, keep_originals: bool = False
+) -> Lines:
     made = Lines("", [])
     said = [_visible(line.message) for line in lines]
     kept = redaction.texts(said)
@@ -84,9 +89,28 @@ def prepare(lines: Sequence[Line], redaction: Redaction) -> Lines:
         for place, line in enumerate(lines)
     ]
     made.masked = len(masked)
+    if keep_originals:
+        for place in masked:
+            rows[place].id = id = lines[place].id or uuid4()
+            made.originals.append(_original_line(lines[place], id))
     made.rows = msgspec.json.encode(rows).decode()
     made.nodes = list({row.node_id for row in rows if row.node_id is not None})
     return made
+
+
+def _original_line(line: Line, id: UUID) -> Original:
+    metadata = msgspec.Raw((line.metadata or "null").encode())
+    written = msgspec.json.encode({"message": line.message, "metadata": metadata})
+    return Original(Part.LINE, Json(written.decode()), id)
+
+
+def original(part: Part, given: str | None, kept: str | None) -> list[Original]:
+    """A text or JSON as it was reported, unless it is kept as it is."""
+    if given is None or given == kept:
+        return []
+    if part in (Part.ERROR_MESSAGE, Part.ERROR_STACK):
+        given = msgspec.json.encode(given).decode()
+    return [Original(part, Json(given))]
 
 
 def strangers(lines: Sequence[Line], unknown: Sequence[str]) -> list[Warned]:

@@ -29,6 +29,10 @@ SAID = {
     "integrations_workspace_id_service_name_key": (
         "There is an integration of this service and account already; name the account otherwise."
     ),
+    "executions_raw": (
+        "You may read this execution but not what was masked of it; that takes the owner of the"
+        " workspace, or the scope executions:raw."
+    ),
     "deployments_visible": "There is no such deployment, or you may not see it.",
     "deployments_of_workflow": "The workflow has no such deployment.",
     "deployments_version": "The deployment runs another version; leave the version out.",

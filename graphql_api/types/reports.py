@@ -11,6 +11,7 @@ import strawberry
 from db import executions
 from db.json import Json
 from db.logs import LogLevel
+from db.originals import Part
 from graphql_api.declare import described, enum, related
 from graphql_api.types.errors import UserError
 from graphql_api.types.executions import Execution
@@ -48,6 +49,8 @@ class StartExecutionInput:
     """What came with the start."""
     input_data: Json | None = None
     """What it is given. What looks like a secret is masked before it is stored."""
+    keep_original: bool = False
+    """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
 @described
@@ -76,6 +79,8 @@ class AppendExecutionLogsInput:
     """In the order in which they are to be numbered; at most 1,000."""
     attempt: int | None = None
     """As `claimExecution` told it: refused where the execution was claimed anew since."""
+    keep_original: bool = False
+    """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
 @described
@@ -106,6 +111,8 @@ class FinishExecutionInput:
     """How much memory it took, in megabytes."""
     attempt: int | None = None
     """As `claimExecution` told it: refused where the execution was claimed anew since."""
+    keep_original: bool = False
+    """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
 @described
@@ -119,6 +126,8 @@ class TriggerExecutionInput:
     """What it is given. What looks like a secret is masked before it is stored."""
     id: UUID | None = None
     """The execution's id, a UUIDv7 of now made by you, so that asking again is harmless."""
+    keep_original: bool = False
+    """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
 @described
@@ -128,6 +137,15 @@ class ClaimExecutionInput:
     """Only what this deployment can run; by default whatever waits in your workspaces."""
     lease_seconds: int = 60
     """After so many seconds without a heartbeat or a line another runtime may take it over."""
+
+
+@described
+@strawberry.input(description="What is to be revealed.")
+class RevealExecutionInput:
+    execution_id: strawberry.ID
+    """The execution."""
+    seqs: list[BigInt] = strawberry.field(default_factory=list)
+    """The lines of its log to reveal too, by their numbers; at most 100."""
 
 
 _ERRORS = "Why nothing was done; empty if it was."
@@ -217,6 +235,31 @@ class AppendExecutionLogsPayload(_Done):
     """What was changed about lines that were kept."""
     cancel_requested: bool = False
     """Whether somebody wants the execution to stop: then finish it, as `CANCELLED`."""
+
+
+enum(Part, "A part of an execution that may be kept as it was.")
+
+
+@described
+@strawberry.type(description="Something of an execution as it was before it was masked or cut.")
+class ExecutionOriginal:
+    part: Part
+    """What of it."""
+    seq: BigInt | None
+    """The number of the line; null where it is none."""
+    value: Json | None
+    """As it was; null where it was sealed with a key that is no longer known."""
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        return True
+
+
+@described
+@strawberry.type(description="The answer to `revealExecution`.")
+class RevealExecutionPayload(_Done):
+    originals: list[ExecutionOriginal] = strawberry.field(default_factory=list)
+    """What was kept as it was. What is not there was not masked, or nobody asked to keep it."""
 
 
 @described

@@ -18,6 +18,7 @@ from graphql_api.types.reports import (
     CancelExecutionsPayload,
     ClaimExecutionInput,
     ClaimExecutionPayload,
+    ExecutionOriginal,
     FinishExecutionInput,
     FinishExecutionPayload,
     HeartbeatExecutionInput,
@@ -25,6 +26,8 @@ from graphql_api.types.reports import (
     LogLineWarning,
     RetryExecutionPayload,
     RetryExecutionsPayload,
+    RevealExecutionInput,
+    RevealExecutionPayload,
     StartExecutionInput,
     StartExecutionPayload,
     TriggerExecutionInput,
@@ -75,6 +78,7 @@ class RuntimeMutations:
                     input.trigger_data,
                     input.input_data,
                 ),
+                keep_originals=input.keep_original,
             )
         except Refusal as refusal:
             return StartExecutionPayload(errors=told(refusal))
@@ -100,7 +104,9 @@ class RuntimeMutations:
                 )
                 for each in input.lines
             ]
-            kept = await runs.append_lines(info.context, id, lines, input.attempt)
+            kept = await runs.append_lines(
+                info.context, id, lines, input.attempt, keep_originals=input.keep_original
+            )
         except Refusal as refusal:
             return AppendExecutionLogsPayload(errors=told(refusal))
         return AppendExecutionLogsPayload(
@@ -147,7 +153,9 @@ class RuntimeMutations:
                 input.duration_ms,
                 input.memory_usage_mb,
             )
-            await runs.finish(info.context, id, outcome, input.attempt)
+            await runs.finish(
+                info.context, id, outcome, input.attempt, keep_originals=input.keep_original
+            )
         except Refusal as refusal:
             return FinishExecutionPayload(errors=told(refusal))
         return FinishExecutionPayload(errors=[], execution_id=id)
@@ -170,6 +178,7 @@ class RuntimeMutations:
                     input_data=input.input_data,
                     queued=True,
                 ),
+                keep_originals=input.keep_original,
             )
         except Refusal as refusal:
             return TriggerExecutionPayload(errors=told(refusal))
@@ -193,6 +202,32 @@ class RuntimeMutations:
             return ClaimExecutionPayload(errors=[])
         return ClaimExecutionPayload(
             errors=[], execution_id=claimed.execution_id, attempt=claimed.attempt
+        )
+
+    @strawberry.mutation(
+        description="Show what was masked or cut of an execution, where it was kept as it was."
+        " Needs the owner of the workspace, or the scope `executions:raw`. Who saw it is in the"
+        " audit log."
+    )
+    async def reveal_execution(
+        self, info: Info, input: Given[RevealExecutionInput]
+    ) -> RevealExecutionPayload:
+        try:
+            id = _execution(input.execution_id)
+            found = await runs.reveal(info.context, id, input.seqs)
+        except Refusal as refusal:
+            return RevealExecutionPayload(errors=told(refusal))
+        return RevealExecutionPayload(
+            errors=[],
+            execution_id=id,
+            originals=[
+                ExecutionOriginal(
+                    part=each.part,
+                    seq=None if each.seq is None else BigInt(each.seq),
+                    value=each.value,
+                )
+                for each in found
+            ],
         )
 
     @strawberry.mutation(

@@ -12,7 +12,7 @@ from db.secrets import Secrets
 from db.session import as_login
 from tests.db.world import World
 
-TABLES = ["audit_logs", "execution_logs", "execution_streams", "executions"]
+TABLES = ["audit_logs", "execution_logs", "execution_originals", "execution_streams", "executions"]
 A_MONTH = dt.date(2031, 5, 17)
 MAKE = "SELECT create_monthly_partition($1, $2)"
 

@@ -32,7 +32,7 @@ READS = {
 ALL_SCOPES = [
     *("workspace:read", "workflows:read", "workflows:write", "integrations:read"),
     *("deployments:read", "deployments:write", "executions:read", "executions:write"),
-    *("logs:read", "logs:write", "audit:read"),
+    *("executions:raw", "logs:read", "logs:write", "audit:read"),
 ]
 
 

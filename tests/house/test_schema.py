@@ -72,6 +72,7 @@ NOT_BOTH_WAYS = {
     "workspaces_owner_is_member": "Workspace.owner says it: the owner is a member by constraint",
     "workspace_invitations_invited_by_fkey": "an invitation is looked for in its workspace",
     "execution_streams_execution_id_fkey": "a counter of the database's own",
+    "execution_originals_execution_id_fkey": "sealed; shown by the mutation revealExecution",
     "api_key_usage_key_id_fkey": "a counter of the database's own",
     "refresh_tokens_user_id_fkey": "holds secrets",
     "execution_jobs_workflow_fkey": "the queue, whose runs are executions",

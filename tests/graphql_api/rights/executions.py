@@ -63,6 +63,7 @@ RIGHTS = {
     "claimExecution": member("editor", queued, "executions:write"),
     "cancelExecution": member("editor", one, "executions:write"),
     "cancelExecutions": member("editor", several, "executions:write"),
+    "revealExecution": member("owner", execution, "executions:raw"),
     "retryExecution": member("editor", ended, "executions:write"),
     "retryExecutions": member("editor", several_ended, "executions:write"),
 }

@@ -1,0 +1,95 @@
+"""What was masked, as it was: sealed by the API, and opened for whoever may see it.
+
+Nothing here is kept unless whoever reported it asked for that.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, LiteralString, NamedTuple
+from uuid import UUID
+
+from db.json import Json
+from db.sealing import NotOpened, Sealed, Sealing
+from db.session import Writing
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+    from asyncpg.pool import PoolConnectionProxy
+
+KEEP: LiteralString = "SELECT app.keep_originals($1, $2, $3, $4, $5)"
+REVEAL: LiteralString = (
+    "SELECT part, line_id, seq, sealed, key_id FROM app.reveal_execution($1, $2)"
+)
+
+NO_LINE = UUID(int=0)
+
+
+class Part(StrEnum):
+    TRIGGER_DATA = "trigger_data"
+    """What came with the start."""
+    INPUT_DATA = "input_data"
+    """What it was given."""
+    OUTPUT_DATA = "output_data"
+    """What it made."""
+    ERROR_MESSAGE = "error_message"
+    """Why it failed, as a text."""
+    ERROR_STACK = "error_stack"
+    """Where it failed, as a text."""
+    LINE = "line"
+    """A line of its log: an object with its `message` and `metadata`."""
+
+
+class Original(NamedTuple):
+    """``value`` is JSON, also of a text."""
+
+    part: Part
+    value: Json
+    line_id: UUID = NO_LINE
+
+
+class Revealed(NamedTuple):
+    """``value`` is None where it was sealed with a key that is no longer known."""
+
+    part: Part
+    seq: int | None
+    value: Json | None
+
+
+async def keep(
+    connection: "PoolConnectionProxy[Record]",
+    sealing: Sealing,
+    execution_id: UUID,
+    originals: Sequence[Original],
+) -> None:
+    """As the viewer that is bound to the connection's transaction."""
+    sealed = [
+        sealing.seal(_purpose(each.part), each.value.encode(), execution_id, each.line_id)
+        for each in originals
+    ]
+    await connection.execute(
+        KEEP,
+        execution_id,
+        [each.part.value for each in originals],
+        [each.line_id for each in originals],
+        [each.text for each in sealed],
+        [each.key_id for each in sealed],
+    )
+
+
+async def reveal(
+    transaction: Writing, sealing: Sealing, execution_id: UUID, seqs: Sequence[int]
+) -> list[Revealed]:
+    """Writes the audit log: to be handed out only after the commit."""
+    found: list[Revealed] = []
+    for part, line_id, seq, text, key_id in await transaction.fetch(REVEAL, execution_id, seqs):
+        try:
+            plain = sealing.open(_purpose(part), Sealed(text, key_id), execution_id, line_id)
+        except NotOpened:
+            found.append(Revealed(Part(part), seq, None))
+            continue
+        found.append(Revealed(Part(part), seq, Json(plain.decode())))
+    return found
+
+
+def _purpose(part: str) -> str:
+    return f"original of an execution: {part}"
