@@ -32,7 +32,6 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
-    get_named_type,
     parse,
     print_ast,
     visit,
@@ -161,8 +160,8 @@ class Seasoning(Visitor):
     def fragment(self, fields: SelectionSetNode) -> SelectionSetNode:
         """A named fragment of the fields, spread; at times beside a field that it has, too."""
         name = NameNode(value=f"F{len(self.fragments)}")
-        type_: Any = get_named_type(cast("Any", self.where).get_type())
-        on = NamedTypeNode(name=NameNode(value=type_.name))
+        type_ = str(cast("Any", self.where).get_type()).strip("[]!")
+        on = NamedTypeNode(name=NameNode(value=type_))
         self.fragments.append(
             FragmentDefinitionNode(
                 name=name, type_condition=on, directives=(), selection_set=fields
