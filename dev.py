@@ -62,6 +62,7 @@ Development ({dev_lock}):
   lint       run every other check: {lints}
   check      all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
   bench      measure how fast the server answers, next to others
+  mutants    see that the tests notice every change of the compiler and the relations
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
 
@@ -128,12 +129,17 @@ def bench(options: list[str]) -> int:
     return become(["python", "-m", "bench", *options])
 
 
+def mutants(options: list[str]) -> int:
+    return become(["python", "-m", "tests.mutants", *options])
+
+
 DEVELOPMENT_COMMANDS = {
     "test": test,
     "e2e": e2e,
     "lint": lint,
     "check": check,
     "bench": bench,
+    "mutants": mutants,
 }
 
 
