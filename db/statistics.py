@@ -45,6 +45,15 @@ class PerformanceRow(msgspec.Struct, frozen=True):
     p95_duration_ms: float | None
 
 
+class NodePerformanceRow(msgspec.Struct, frozen=True):
+    node_id: str
+    executions: int
+    failed_executions: int
+    failure_rate: float
+    p50_duration_ms: float
+    p95_duration_ms: float
+
+
 OF_WORKFLOW = One(
     StatisticsRow, "SELECT {s.*} FROM workflow_statistics s WHERE s.id = {workflow.id}"
 )
@@ -108,4 +117,42 @@ IN_RANGE_BY_VERSION = Many(
     + _IN_RANGE
     + ") x GROUP BY x.version) p",
     tie="version",
+)
+
+# The newest of the executions, and of each its first lines: what is read is bounded, however long
+# logs are.
+IN_RANGE_BY_NODE = Many(
+    NodePerformanceRow,
+    """
+    SELECT {n.*}
+      FROM (SELECT x.node_id,
+                   count(*)                                                    AS executions,
+                   count(*) FILTER (WHERE x.failed)                            AS failed_executions,
+                   round(100.0 * count(*) FILTER (WHERE x.failed) / count(*), 2)::float8
+                                                                               AS failure_rate,
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY x.duration_ms)  AS p50_duration_ms,
+                   percentile_cont(0.95) WITHIN GROUP (ORDER BY x.duration_ms) AS p95_duration_ms
+              FROM (SELECT e.id
+                      FROM executions e
+                     WHERE e.workflow_id = {workflow.id}
+                       AND e.id >= app.uuid7_floor({argument.since: timestamptz})
+                       AND e.id < app.uuid7_floor({argument.until: timestamptz})
+                       AND e.status <> 'running'
+                     ORDER BY e.id DESC
+                     LIMIT 200) e
+             CROSS JOIN LATERAL (
+                   SELECT l.node_id,
+                          bool_or(l.level = 'error') AS failed,
+                          (extract(epoch FROM max(l."timestamp") - min(l."timestamp"))
+                           * 1000)::float8           AS duration_ms
+                     FROM (SELECT l.node_id, l.level, l."timestamp"
+                             FROM execution_logs l
+                            WHERE l.execution_id = e.id
+                            ORDER BY l.seq
+                            LIMIT 2000) l
+                    WHERE l.node_id IS NOT NULL
+                    GROUP BY l.node_id) x
+             GROUP BY x.node_id) n
+    """,
+    tie="node_id",
 )

@@ -122,3 +122,22 @@ class WorkflowPerformance:
     """Half of those that ended took at most this long, in milliseconds; null where none ended."""
     p95_duration_ms: float | None
     """Of a hundred that ended 95 took at most this long, in milliseconds."""
+
+
+@over(statistics.NodePerformanceRow)
+class NodePerformance:
+    """How long a node took in several executions, and how often it failed."""
+
+    node_id: str
+    """The node."""
+    executions: BigInt
+    """In how many of the executions it said something."""
+    failed_executions: BigInt
+    """In how many of those it said so in a line of the level `ERROR`."""
+    failure_rate: float
+    """The same in a hundred."""
+    p50_duration_ms: float
+    """In half of those it took at most this long, in milliseconds, from its first line to its
+    last."""
+    p95_duration_ms: float
+    """In 95 of a hundred it took at most this long, in milliseconds."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphql_api.types.deployments import Deployment
     from graphql_api.types.executions import Execution
     from graphql_api.types.statistics import (
+        NodePerformance,
         WorkflowPerformance,
         WorkflowStatistics,
         WorkflowStatisticsBucket,
@@ -109,5 +110,10 @@ class Workflow(Node):
         statistics.IN_RANGE_BY_VERSION, given=in_range
     )
     """The same for each version that was executed, the oldest first."""
+    performance_by_node: list[NodePerformance] = listed(
+        statistics.IN_RANGE_BY_NODE, given=in_range
+    )
+    """How long each node took, and how often it failed, as far as the logs tell: of the 200 newest
+    executions that have ended, and of each the first 2,000 lines."""
     statistics: WorkflowStatistics | None = related(statistics.OF_WORKFLOW)
     """Its executions of all time, in numbers."""

@@ -26,6 +26,7 @@ OF_THE_VIEWER = sorted(set(FIELDS) - set(OF_ROWS))
 ARGUMENTS = {
     "Workflow.performance": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.performanceByVersion": '(since: "2026-01-01T00:00:00Z")',
+    "Workflow.performanceByNode": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.statisticsByTime": '(since: "2026-01-01T00:00:00Z", bucket: MONTH)',
     "Query.workspaceBySlug": '(slug: "team-1")',
 }

@@ -1,6 +1,6 @@
 """What each node did, and how long executions took: as counted in the rows themselves."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
 from typing import Any
@@ -29,6 +29,9 @@ query ($id: ID!, $since: DateTime!, $until: DateTime) {
   workflow(id: $id) {
     performance(since: $since, until: $until) { ...numbers }
     performanceByVersion(since: $since, until: $until) { ...numbers }
+    performanceByNode(since: $since, until: $until) {
+      nodeId executions failedExecutions failureRate p50DurationMs p95DurationMs
+    }
   }
 }
 """
@@ -110,12 +113,52 @@ async def test_performance_is_that_of_the_executions_in_range(ask: Asking, rows:
     ]
 
 
+def by_node(rows: Rows, executions: list[Row]) -> list[dict[str, Any]]:
+    """What the lines of these executions tell of their nodes."""
+    said: dict[str, dict[Any, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for execution in executions:
+        for line in rows.behind("Execution.logs", execution):
+            if line["node_id"] is not None:
+                said[line["node_id"]][execution["id"]].append(line)
+    found: list[dict[str, Any]] = []
+    for node, runs in sorted(said.items()):
+        failed = [run for run in runs.values() if any(line["level"] == "error" for line in run)]
+        took = [
+            (max(each["timestamp"] for each in run) - min(each["timestamp"] for each in run))
+            / timedelta(milliseconds=1)
+            for run in runs.values()
+        ]
+        cuts = quantiles(took, n=20, method="inclusive") if len(took) > 1 else took * 19
+        found.append(
+            {
+                "nodeId": node,
+                "executions": len(runs),
+                "failedExecutions": len(failed),
+                "failureRate": round(100 * len(failed) / len(runs), 2),
+                "p50DurationMs": pytest.approx(cuts[9]),
+                "p95DurationMs": pytest.approx(cuts[18]),
+            }
+        )
+    return found
+
+
+async def test_performance_by_node_is_that_of_the_lines_in_range(ask: Asking, rows: Rows) -> None:
+    ended = [each for each in rows.seen_by(OWNER)["Execution"] if each["status"] != "running"]
+    said = [each for each in ended if rows.behind("Execution.logs", each)]
+    flow = Counter(each["workflow_id"] for each in said).most_common(1)[0][0]
+    expected = by_node(rows, [each for each in ended if each["workflow_id"] == flow])
+    assert expected
+    answer = await ask(PERFORMANCE, id=str(flow), since="2020-01-01T00:00:00Z")
+    assert answer["workflow"]["performanceByNode"] == expected
+
+
 async def test_where_nothing_ran_there_are_no_durations(ask: Asking) -> None:
     since = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     answer = (await ask(PERFORMANCE, id=str(FLOW), since=since, until=until))["workflow"]
     assert answer["performance"] == {"version": None, **measured([])}
     assert answer["performanceByVersion"] == []
+    assert answer["performanceByNode"] == []
 
 
 async def test_a_range_that_ends_before_it_begins_is_refused(ask: Asking) -> None:

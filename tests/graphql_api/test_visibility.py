@@ -57,6 +57,7 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
     in_numbers = {
         *("Viewer.dashboard", "Workflow.statistics", "Workflow.statisticsByTime"),
         *("Workflow.performance", "Workflow.performanceByVersion"),
+        "Workflow.performanceByNode",
         *("Execution.timeline", "NodeTimeline.firstLine", "NodeTimeline.lastLine"),
     }
     in_the_bin = {"Workspace.deletedWorkflows", "DeletedWorkflow.createdBy"}
