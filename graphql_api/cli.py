@@ -3,12 +3,14 @@
 import asyncio
 import difflib
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from db import maintenance
+from db.backup import BackupFailed
 from db.cluster import CannotStart
 from db.maintenance import MaintenanceFailed
 from db.migrate import MigrationFailed
@@ -120,6 +122,44 @@ def maintain(*, data: Data = None) -> int:
     A running server does so by itself, every ten minutes.
     """
     return asyncio.run(_maintain(read_settings(data=data)))
+
+
+@app.command
+def backup(
+    *,
+    to: Annotated[Path, Parameter(help="Folder of the backups; ARCHIVE, where that is set.")],
+    data: Data = None,
+) -> int:
+    """Copy the database's whole server while it runs, and check every byte of the copy.
+
+    With the write-ahead log kept beside it (ARCHIVE, or archive_command of a server of your own),
+    `restore` brings it to any later moment.
+    """
+    from graphql_api import recovery  # noqa: PLC0415
+
+    asyncio.run(recovery.make_backup(read_settings(data=data), to, report))
+    return 0
+
+
+@app.command
+def restore(
+    *,
+    backups: Annotated[Path, Parameter(name="--from", help="Folder of the backups.")],
+    to: Annotated[
+        datetime | None,
+        Parameter(help="Moment, such as 2026-11-25T19:00:00Z. By default the last that was kept."),
+    ] = None,
+    data: Annotated[Path, Parameter(help="New folder that gets the database.")],
+) -> int:
+    """Make a database of a backup, as it was at a moment.
+
+    Of the embedded PostgreSQL: ready to be served. Of a server of your own: its data folder, ready
+    to be started.
+    """
+    from graphql_api import recovery  # noqa: PLC0415
+
+    recovery.restore(backups, to, data, report)
+    return 0
 
 
 @app.command
@@ -332,6 +372,17 @@ async def _demo(settings: Settings) -> int:
     return 0
 
 
+EXPECTED = (
+    BackupFailed,
+    CannotStart,
+    MaintenanceFailed,
+    MigrationFailed,
+    NotServed,
+    Refusal,
+)
+"""What is said in a line, without a trace."""
+
+
 def report(line: str) -> None:
     """Tell the person at the terminal what goes on."""
     sys.stderr.write(f"{line}\n")
@@ -344,7 +395,7 @@ def main(words: list[str] | None = None) -> None:
         code = app(words)
     except BadSettings as error:
         code = _failed(error, 2)
-    except (CannotStart, MaintenanceFailed, MigrationFailed, NotServed, Refusal) as error:
+    except EXPECTED as error:
         code = _failed(error, 1)
     except KeyboardInterrupt:
         code = 130

@@ -48,7 +48,9 @@ async def home(
         yield _home(settings, settings.database_url, settings.secret_key, None)
         return
     folder = settings.data or default_folder()
-    async with embedded(folder, report, share=share, lost=lost) as url:
+    async with embedded(
+        folder, report, share=share, lost=lost, archive=settings.archive
+    ) as url:
         yield _home(settings, SecretStr(url), settings.secret_key or _kept(folder), folder)
 
 

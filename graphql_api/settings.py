@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         description="Folder of the embedded PostgreSQL and its secret. Unset: "
         "`/var/lib/graphql-api` for root, else the user's folder for application data.",
     )
+    archive: Path | None = Field(
+        default=None,
+        description="Folder where the embedded PostgreSQL keeps what it writes, for `restore --to` "
+        "any moment; give it to `backup --to`, too. Unset: nothing is kept.",
+    )
     migrate_on_start: bool = Field(
         default=True,
         description="Apply new migrations before serving. Off: refuse to serve until "
@@ -251,7 +256,7 @@ class Settings(BaseSettings):
     def _several(cls, value: object) -> object:
         return _words(value)
 
-    @field_validator("data")
+    @field_validator("data", "archive")
     @classmethod
     def _folder(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
