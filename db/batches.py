@@ -22,8 +22,9 @@ def page_batch(relation: Many[Any], keys: Sequence[Key], page: Page, statement: 
     """For each key its page and one row more, each led by the key's number and its cursor."""
     table, select = _keyed(relation, keys, statement)
     rows = page.rows(relation, select, statement.write(page.where), statement, extra=1)
+    cursor = page.cursor_of(relation, lambda column: f't."{column}"')
     return (
-        f"SELECT keys.n, t.cursor, {relation.columns('t')}"
+        f"SELECT keys.n, {cursor}, {relation.columns('t')}"
         f" FROM {table} CROSS JOIN LATERAL ({rows}) t ORDER BY keys.n, t.n"
     )
 

@@ -5,7 +5,7 @@ starts beyond them, so that reading page after page neither skips nor repeats a 
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -98,26 +98,38 @@ class Page:
         return bool(self.where.values) or self.cursor is not None
 
     def rows(
-        self, relation: Many[Any], select: str, where: str, statement: Statement, extra: int
+        self,
+        relation: Many[Any],
+        select: str,
+        where: str,
+        statement: Statement,
+        *,
+        extra: int,
+        numbered: bool = True,
     ) -> str:
         """The page and ``extra`` rows more, in the order asked for.
 
-        ``cursor`` is the text of a row's cursor; ``n`` counts from 1 in the direction of reading,
-        so that the extra row has the highest.
+        If ``numbered``, ``n`` counts from 1 in the direction of reading, so that the extra row has
+        the highest.
         """
         terms = total(self.order, relation.tie)
         beyond = (
             f" AND {self._beyond(relation, terms, statement)}" if self.cursor is not None else ""
         )
-        keys = ", ".join(f'r."{term.column}"' for term in terms)
         rows = (
-            f"SELECT row_number() OVER () AS n, r.* FROM (SELECT {relation.columns('r')},"
-            f" json_build_array('{self.order.name}', {keys})::text AS cursor"
-            f" FROM ({select}) r WHERE {where}{beyond}"
+            f"SELECT {relation.columns('r')} FROM ({select}) r WHERE {where}{beyond}"
             f" ORDER BY {', '.join(self._ordered(relation, term) for term in terms)}"
-            f" LIMIT {self.size + extra}) r"
+            f" LIMIT {self.size + extra}"
         )
+        if not (numbered or self.backward):
+            return rows
+        rows = f"SELECT row_number() OVER () AS n, r.* FROM ({rows}) r"
         return f"SELECT r.* FROM ({rows}) r ORDER BY r.n DESC" if self.backward else rows
+
+    def cursor_of(self, relation: Many[Any], column: Callable[[str], str]) -> str:
+        """The text of a row's cursor; ``column`` tells where each column of the row is."""
+        keys = [column(term.column) for term in total(self.order, relation.tie)]
+        return f"json_build_array('{self.order.name}', {', '.join(keys)})::text"
 
     def _ordered(self, relation: Many[Any], term: Term) -> str:
         direction = "DESC" if term.descending != self.backward else "ASC"

@@ -7,8 +7,7 @@ client puts into variables may change the text (a filter has another shape) and 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from db.pages import Page
-from db.relation import Key, Many, One, Statement
+from db.relation import Key, One, Statement
 
 Sql = str | Callable[[Any], str]
 
@@ -118,67 +117,3 @@ def _places(relation: One[Any], places: Sequence[tuple[int, Key]], statement: St
     )
     select = relation.select([f"keys.{name}" for name in names[1:]])
     return f"unnest({arrays}) AS keys({', '.join(names)}) CROSS JOIN LATERAL ({select})"
-
-
-def connection(
-    relation: Many[Any],
-    select: Sql,
-    alias: str,
-    *,
-    page_of: Page | Callable[[Any], Page],
-    shown: Sql,
-    lists: Sequence[Sql],
-    ends: bool,
-    total: bool,
-) -> Sql:
-    """An object of cells ``shown`` over ``page``, the one row of what a page has.
-
-    It has a list ``l0``, ``l1``… for each of ``lists``, whose cells speak of ``alias``.
-    If ``ends``, it has ``next`` and ``previous`` (are there more?), ``start`` and ``end``
-    (cursors); if ``total``, ``total``.
-    """
-    objects = [json_object(each) for each in lists]
-
-    def made(page: Page, source: str, statement: Statement) -> Sql:
-        where = statement.write(page.where) if lists or ends or total else ""
-        columns: list[Sql] = []
-        rows: Sql = ""
-        if total:
-            columns.append(f"(SELECT count(*) FROM ({source}) r WHERE {where}) AS total")
-        if lists or ends:
-            rows = (
-                f" FROM ({page.rows(relation, source, where, statement, extra=int(ends))}) {alias}"
-            )
-        if ends:
-            columns += _ends(page, alias)
-        if len(lists) == 1 and not ends:
-            rows = sql(" FROM (SELECT ", lists[0], rows, f") {IT}")
-            columns.append(f"coalesce(json_agg({IT}), '[]') AS l0")
-        else:
-            only = f") FILTER (WHERE {alias}.n <= {page.size}), '[]') AS l"
-            columns += [
-                sql("coalesce(json_agg(", item, f"{only}{number}")
-                for number, item in enumerate(objects)
-            ]
-        table = sql("(SELECT ", joined(", ", columns) or "TRUE", rows, ") page")
-        return json_object(shown, table)
-
-    if isinstance(page_of, Page) and not page_of.binds and isinstance(select, str):
-        return made(page_of, select, Statement())
-
-    def written(statement: Statement) -> str:
-        page = page_of if isinstance(page_of, Page) else page_of(statement)
-        return write(made(page, write(select, statement), statement), statement)
-
-    return written
-
-
-def _ends(page: Page, alias: str) -> list[str]:
-    more, beyond = f"count(*) > {page.size}", str(page.cursor is not None).upper()
-    cursors = f"(array_agg({alias}.cursor) FILTER (WHERE {alias}.n <= {page.size}))"
-    return [
-        f"{beyond if page.backward else more} AS next",
-        f"{more if page.backward else beyond} AS previous",
-        f"{cursors}[1] AS start",
-        f'{cursors}[least(count(*), {page.size})] AS "end"',
-    ]

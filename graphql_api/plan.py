@@ -33,7 +33,6 @@ from db.plan import (
     Sql,
     base64,
     cells,
-    connection,
     enum,
     json_list,
     json_object,
@@ -43,6 +42,7 @@ from db.plan import (
     sql,
     write,
 )
+from db.plan_pages import CURSOR, Connection, Items
 from db.relation import Key, Many, One, Relation
 from graphql_api.arguments import Arguments, Request, arguments_of
 from graphql_api.declare import node_key
@@ -219,7 +219,7 @@ class Compiler:
         self, field: GraphQLField, nodes: list[FieldNode], way: Connected, select: Sql
     ) -> Sql:
         alias, type_ = self._alias(), named_type(field)
-        lists: list[Sql] = []
+        lists: list[Items] = []
         shown: dict[str, Sql] = {}
         asked: set[str] = set()
         for key, group in self._collected(type_, below(nodes)).items():
@@ -235,31 +235,35 @@ class Compiler:
                     shown[key] = json_object(self._known(info, group, PAGE_INFO))
                 case _:
                     shown[key] = f"page.l{len(lists)}"
-                    lists.append(self._listed(type_.fields[name], group, alias))
-        return connection(
+                    lists.append(self._listed(type_.fields[name], group, alias, len(lists)))
+        return Connection(
             way.relation,
             select,
             alias,
             page_of=self._page(field, nodes[0], way),
             shown=cells(shown),
             lists=lists,
+            cursors="edges" in asked,
             ends="pageInfo" in asked,
             total="totalCount" in asked,
-        )
+        ).sql
 
-    def _listed(self, field: GraphQLField, group: list[FieldNode], alias: str) -> Sql:
-        """The cells of one of ``nodes``, or of one of ``edges``."""
+    def _listed(
+        self, field: GraphQLField, group: list[FieldNode], alias: str, number: int
+    ) -> Items:
+        """What is shown of each of ``nodes``, or of each of ``edges``: the list of this number."""
         type_ = named_type(field)
         if group[0].name.value == "nodes":
-            return self._cells(type_, below(group), alias)
+            return Items(self._cells(type_, below(group), alias))
         node_type = named_type(type_.fields["node"])
-        edge = {"cursor": base64(f"{alias}.cursor")}
-        return self._known(
-            type_,
-            group,
-            edge,
-            lambda nodes: json_object(self._cells(node_type, below(nodes), alias)),
-        )
+        beside: dict[str, Sql] = {}
+
+        def node(nodes: list[FieldNode]) -> Sql:
+            it = f'"#{number}.{len(beside)}"'
+            beside[it] = self._cells(node_type, below(nodes), alias)
+            return it
+
+        return Items(self._known(type_, group, {"cursor": base64(CURSOR)}, node), beside)
 
     def _known(
         self,

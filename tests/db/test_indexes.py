@@ -56,7 +56,7 @@ LISTS = {
     ),
     "executions of a workflow": (
         f"SELECT id FROM executions WHERE workflow_id = {ONE} ORDER BY id DESC LIMIT 20",
-        "workflow_id_id_idx",
+        "workflow_id_id_workspace_id_idx",
     ),
     "executions of a workspace": (
         f"SELECT id FROM executions WHERE workspace_id = {ONE} ORDER BY id DESC LIMIT 20",

@@ -319,6 +319,47 @@ async def test_an_empty_list_has_no_ends(ask: Asking, rows: Rows) -> None:
     }
 
 
+async def test_the_total_is_that_of_all_pages_on_each_of_them(ask: Asking, rows: Rows) -> None:
+    count = len(rows.seen_by(OWNER)["Workspace"])
+    first = (await ask("{ workspaces(first: 1) { edges { cursor } } }"))["workspaces"]["edges"][0]
+    sizes = [0, 1, count - 1, count, count + 1]
+    pages = [f"{way}: {size}" for way in ("first", "last") for size in sizes]
+    pages += [f'first: 1, after: "{first["cursor"]}"', f'last: 1, before: "{first["cursor"]}"']
+    for shown in ("", "nodes { id }", "pageInfo { endCursor }", "edges { cursor }"):
+        asked = (
+            f"p{number}: workspaces({page}) {{ totalCount {shown} }}"
+            for number, page in enumerate(pages)
+        )
+
+        data = await ask(f"{{ {' '.join(asked)} }}")
+
+        assert [page["totalCount"] for page in data.values()] == [count] * len(pages), shown
+
+
+async def test_a_page_is_shown_in_several_ways_at_once(ask: Asking) -> None:
+    query = """
+        {
+            workspaces(first: 2) {
+                edges { cursor a: node { id } node { name members(first: 1) { nodes { id } } } }
+                nodes { id }
+                again: edges { node { slug } place: cursor }
+                names: nodes { name }
+                pageInfo { endCursor }
+            }
+        }
+    """
+
+    page = (await ask(query))["workspaces"]
+
+    edges, again = page["edges"], page["again"]
+    assert len(edges) == len(again) == 2
+    assert [edge["a"] for edge in edges] == page["nodes"]
+    assert [{"name": edge["node"]["name"]} for edge in edges] == page["names"]
+    assert [edge["cursor"] for edge in edges] == [edge["place"] for edge in again]
+    assert all(edge["node"]["slug"] for edge in again)
+    assert edges[-1]["cursor"] == page["pageInfo"]["endCursor"]
+
+
 async def test_a_page_goes_on_behind_a_row_that_is_gone(ask: Asking, rows: Rows) -> None:
     """A cursor names a place, not a row."""
     query = """
