@@ -91,10 +91,14 @@ def routes(settings: Settings, draining: Draining) -> list[BaseRoute]:
             most_bytes=settings.max_body_bytes,
             seconds=settings.request_timeout_seconds,
         ),
+        draining,
     )
     found: list[BaseRoute] = [
-        Route("/graphql", sse.OverEvents(_service, for_events, otherwise=over_http)),
-        Route("/graphql/stream", sse.OverEvents(_service, for_events)),
+        Route(
+            "/graphql",
+            sse.OverEvents(_service, for_events, otherwise=over_http, draining=draining),
+        ),
+        Route("/graphql/stream", sse.OverEvents(_service, for_events, draining=draining)),
         WebSocketRoute("/graphql", over_websocket),
         *health.routes(draining),
     ]

@@ -7,7 +7,8 @@ connection; only then does the server stop listening, finish what runs, and exit
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
@@ -25,6 +26,24 @@ class Draining:
     def __init__(self) -> None:
         self.begun = asyncio.Event()
         self._asked = False
+        self._ends: dict[object, Callable[[], object]] = {}
+
+    def begin(self) -> None:
+        self.begun.set()
+        for end in list(self._ends.values()):
+            end()
+
+    @contextmanager
+    def ending(self, end: Callable[[], object]) -> Generator[None]:
+        """Calls ``end`` if the process is to leave during the block, at once if it is already."""
+        if self.begun.is_set():
+            end()
+        key = object()
+        self._ends[key] = end
+        try:
+            yield
+        finally:
+            del self._ends[key]
 
     def begin_on_signals(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         """Have the signals that stop the server begin this, and stop it ``seconds`` later.
@@ -39,7 +58,7 @@ class Draining:
     def _before(self, stop: Stop, loop: asyncio.AbstractEventLoop, seconds: float) -> Stop:
         def begin(number: int) -> None:
             log.info("leaving", seconds=seconds)
-            self.begun.set()
+            self.begin()
             loop.call_later(seconds, stop, number, None)
 
         def heed(number: int, frame: FrameType | None) -> None:

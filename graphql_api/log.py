@@ -48,8 +48,14 @@ def set_up(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("uvicorn.error").addFilter(_unless_broken_off)
     if text:
         logging.getLogger("uvicorn").setLevel("WARNING")
+
+
+def _unless_broken_off(record: logging.LogRecord) -> bool:
+    """No response of ours lacks its end but the streams that are broken off when we leave."""
+    return "without completing response" not in record.getMessage()
 
 
 def _for_people() -> list[Processor]:

@@ -3,11 +3,14 @@
 For clients behind proxies that let no WebSocket through. Before the stream begins a request is
 refused as over HTTP; from then on everything is told in it, and ``complete`` is its last event.
 Nothing is queued: the next result is asked for when the last one is on its way.
+
+When the process is to leave, streams are broken off without ``complete``: clients take that for a
+lost connection and connect again, and go on with the cursor they have.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -16,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graphql_api.access import operation_name
+from graphql_api.draining import Draining
 from graphql_api.http import (
     GRAPHQL,
     JSON,
@@ -45,6 +49,9 @@ HEADERS = [
 ]
 COMPLETE = b"event: complete\ndata: \n\n"
 BEAT = b":\n\n"
+LEAVING = b": this server is leaving, connect again\nretry: 1000\n\n"
+PATIENCE = 1.0
+"""Seconds in which a client takes that."""
 
 
 def wants_events(accept: str) -> bool:
@@ -68,8 +75,10 @@ class OverEvents(OverHttp):
         *,
         otherwise: OverHttp | None = None,
         beat_seconds: float = BEAT_SECONDS,
+        draining: Draining | None = None,
     ) -> None:
         super().__init__(service, rules)
+        self._draining = draining or Draining()
         self._otherwise, self._beat_seconds = otherwise, beat_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +100,9 @@ class OverEvents(OverHttp):
         structlog.contextvars.bind_contextvars(operation=operation_name(body.operation_name))
         results = self._results(service, body, asker, only_queries=request.method == "GET")
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        await self._stream(results, asker.expires_at, receive, send)
+        streams = service.executor.operation_type(body) == "subscription"
+        ending = self._draining.ending if streams else _never
+        await self._stream(results, asker.expires_at, receive, send, ending)
 
     async def _stream(
         self,
@@ -99,24 +110,34 @@ class OverEvents(OverHttp):
         expires_at: datetime | None,
         receive: Receive,
         send: Send,
+        ending: Callable[[Callable[[], object]], AbstractContextManager[None]],
     ) -> None:
-        """Send until all is sent, the client has left, or the sign-in has run out."""
+        """Send until all is sent, the client has left, or the sign-in has run out.
+
+        What ``ending`` ends is broken off.
+        """
         sending = asyncio.create_task(_send_all(results, send))
         leaving = asyncio.create_task(_left(receive))
         beating = asyncio.create_task(self._beat(send))
         left = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
+        broken_off = over = False
         try:
-            await asyncio.wait(
-                (sending, leaving), timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
+            with ending(leaving.cancel):
+                await asyncio.wait(
+                    (sending, leaving), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                )
+            broken_off = leaving.cancelled()
             over = sending.done() or leaving.done()
+        finally:
             for task in (sending, leaving, beating):
                 task.cancel()
             await asyncio.gather(sending, leaving, beating, return_exceptions=True)
         if sending.done() and not sending.cancelled():
             sending.result()
-        if leaving.done() and not leaving.cancelled():
+        elif broken_off:
+            await _break_off(send)
+            return
+        elif over:
             return
         if not over:
             refused = explained(Unauthenticated("The access token has expired. Sign in again."))
@@ -161,6 +182,17 @@ async def _left(receive: Receive) -> None:
 
 async def _send(send: Send, raw: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": raw, "more_body": more})
+
+
+async def _break_off(send: Send) -> None:
+    """Say so to who listens, and leave the response without its end: it is a lost connection."""
+    with suppress(TimeoutError):  # whoever does not listen is not told
+        async with asyncio.timeout(PATIENCE):
+            await _send(send, LEAVING)
+
+
+def _never(_end: Callable[[], object]) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def _event(result: bytes) -> bytes:

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from db.errors import Unavailable
 from graphql_api.access import operation_name
 from graphql_api.auth import shown_by
+from graphql_api.draining import Draining
 from graphql_api.http import client_of, explained, in_time
 from graphql_api.messages import (
     REQUEST_ID,
@@ -46,7 +47,7 @@ LONGEST_REASON = 123
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN = 4400, 4401, 4403
 NOT_ACCEPTABLE, INIT_TIMEOUT = 4406, 4408
 SUBSCRIBER_EXISTS, TOO_MANY_INITS = 4409, 4429
-TOO_BIG, TRY_AGAIN_LATER = 1009, 1013
+TOO_BIG, SERVICE_RESTART, TRY_AGAIN_LATER = 1009, 1012, 1013
 """Codes of a close: from 4000 those of the protocol, below them those of WebSocket."""
 
 
@@ -108,13 +109,17 @@ class OverWebSocket:
     """The ASGI application of sockets. ``service`` finds who answers, for each of them."""
 
     def __init__(
-        self, service: Callable[[HTTPConnection], Service], rules: Rules | None = None
+        self,
+        service: Callable[[HTTPConnection], Service],
+        rules: Rules | None = None,
+        draining: Draining | None = None,
     ) -> None:
         self._service, self._rules = service, rules or Rules()
+        self._draining = draining or Draining()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        connection = _Connection(socket, self._service(socket), self._rules)
+        connection = _Connection(socket, self._service(socket), self._rules, self._draining)
         try:
             await connection.serve()
         except WebSocketDisconnect:
@@ -137,8 +142,11 @@ class _Connection:
     socket: WebSocket
     service: Service
     rules: Rules
+    draining: Draining
     running: dict[str, "asyncio.Task[None]"] = field(default_factory=lambda: {})
     tasks: set["asyncio.Task[None]"] = field(default_factory=set["asyncio.Task[None]"])
+    answering: set["asyncio.Task[Any]"] = field(default_factory=set["asyncio.Task[Any]"])
+    """Those of the tasks that answer a query or a mutation."""
 
     async def serve(self) -> None:
         """Talk until one side has enough. Raises Closing or WebSocketDisconnect."""
@@ -146,10 +154,16 @@ class _Connection:
             await self.socket.accept()
             raise Closing(NOT_ACCEPTABLE, f"Subprotocol not acceptable: speak {PROTOCOL}")
         await self.socket.accept(subprotocol=PROTOCOL)
+        if self.draining.begun.is_set():
+            raise _leaving()
         asker = await self._greet()
         try:
-            async with _until(asker.expires_at):
+            async with _until(asker.expires_at, self.draining):
                 await self._obey(asker)
+        except Closing as closing:
+            if closing.code == SERVICE_RESTART and self.answering:
+                await asyncio.wait(self.answering, timeout=self.rules.seconds)
+            raise
         finally:
             await self._stop()
 
@@ -216,6 +230,7 @@ class _Connection:
         task = self.running[message.id] = asyncio.create_task(operation.run())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.answering.discard)
 
     async def _mind(self, message: Message) -> None:
         if isinstance(message, Ping):
@@ -260,17 +275,29 @@ def _check(body: Body) -> None:
 
 
 @asynccontextmanager
-async def _until(moment: datetime | None) -> AsyncGenerator[None]:
-    """The block, ended by Closing when the sign-in has run out."""
+async def _until(moment: datetime | None, draining: Draining) -> AsyncGenerator[None]:
+    """The block, ended by Closing when the sign-in has run out or the process is to leave."""
     left = None if moment is None else (moment - datetime.now(UTC)).total_seconds()
     limit = asyncio.timeout(left)
+
+    def end() -> None:
+        if not limit.expired():
+            limit.reschedule(0)
+
     try:
         async with limit:
-            yield
+            with draining.ending(end):
+                yield
     except TimeoutError as error:
         if not limit.expired():
             raise
+        if draining.begun.is_set():
+            raise _leaving() from error
         raise Closing(UNAUTHORIZED, "Unauthorized: the access token has expired") from error
+
+
+def _leaving() -> Closing:
+    return Closing(SERVICE_RESTART, "This server is leaving: connect again")
 
 
 def _frame(kind: str, id: str, payload: bytes | msgspec.Raw | None = None) -> bytes:
@@ -325,6 +352,8 @@ class _Operation:
                 async for result in results:
                     await self._next(result)
             return None
+        if task := asyncio.current_task():
+            self._connection.answering.add(task)
         answer = await in_time(
             executor.answer(self._body, self._asker), self._connection.rules.seconds
         )

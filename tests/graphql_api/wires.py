@@ -29,8 +29,9 @@ from starlette.routing import Route, WebSocketRoute
 
 from db.errors import Unavailable
 from db.session import Client, Viewer
-from graphql_api import http, websocket
+from graphql_api import http, sse, websocket
 from graphql_api.access import AccessLog
+from graphql_api.draining import Draining
 from graphql_api.limits import Limits, read_document, validate_document
 from graphql_api.messages import Answer, Body, RequestFault, Service, encode, refused
 from resolvers.accounts import RateLimited
@@ -205,7 +206,10 @@ async def identify(world: World, authorization: str | None, client: Client) -> A
 
 
 def small_app(
-    world: World, over_http: http.Rules | None = None, over_socket: websocket.Rules | None = None
+    world: World,
+    over_http: http.Rules | None = None,
+    over_socket: websocket.Rules | None = None,
+    draining: Draining | None = None,
 ) -> Starlette:
     async def who(authorization: str | None, client: Client) -> Asker:
         return await identify(world, authorization, client)
@@ -215,7 +219,10 @@ def small_app(
     app = Starlette(
         routes=[
             Route("/graphql", http.OverHttp(lambda _: service, rules)),
-            WebSocketRoute("/graphql", websocket.OverWebSocket(lambda _: service, over_socket)),
+            Route("/events", sse.OverEvents(lambda _: service, rules, draining=draining)),
+            WebSocketRoute(
+                "/graphql", websocket.OverWebSocket(lambda _: service, over_socket, draining)
+            ),
         ],
         middleware=http.cors(["https://app.example.com"], rules),
     )
