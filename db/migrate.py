@@ -3,8 +3,13 @@
 The files of ``migrations/`` are applied in the order of their names, each once and in a transaction
 of its own; ``ops.migrations`` keeps the name and the SHA-256 of each. A file that was applied is
 never edited: the next change is the next file. There is no way back but a backup.
+
+What cannot run in a transaction (``CREATE INDEX CONCURRENTLY``) has a file that begins with
+``OUTSIDE``. Its statements run one by one, and all of them again if one fails: they must bear that.
 """
 
+import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -27,8 +32,12 @@ OLDEST_SERVER = 15
 
 ONE_AT_A_TIME = 0x6D6967726174696F  # any number that nothing else locks
 PATIENCE = "60s"  # for another who migrates
-LOCK_TIMEOUT = "10s"  # for a table in use
+LOCK_TIMEOUT = "2s"  # for a table in use: everybody else waits behind us
+STATEMENT_TIMEOUT = "60s"  # of what may hold a lock meanwhile
 ATTEMPTS = 5
+PAUSE = 2.0  # seconds, for whoever waited behind us
+OUTSIDE = "-- Outside a transaction.\n"
+COMMENT = re.compile(r"--[^\n]*")
 
 BOOK = """
 CREATE SCHEMA IF NOT EXISTS ops;
@@ -175,29 +184,67 @@ async def _applied(connection: "Connection[Record]") -> dict[str, str]:
 
 
 async def _apply(connection: "Connection[Record]", migration: Migration) -> None:
-    async def once() -> None:
-        async with connection.transaction():
-            before = await connection.fetchval("SELECT pg_current_xact_id()::text")
-            await connection.execute(migration.sql)
-            if before != await connection.fetchval("SELECT pg_current_xact_id_if_assigned()::text"):
-                raise MigrationBroken(f"{migration.name} ends the transaction that it runs in")
-            await connection.execute("RESET ROLE")
-            await connection.execute(
-                "INSERT INTO ops.migrations (name, sha256) VALUES ($1, $2)",
-                migration.name,
-                migration.digest,
-            )
-
+    apply = _apply_outside if migration.sql.startswith(OUTSIDE) else _apply_inside
     try:
-        await _beside_others(once)
+        await _patiently(lambda: _beside_others(lambda: apply(connection, migration)))
     except asyncpg.LockNotAvailableError as error:
         raise MigrationsBusy(
-            f"{migration.name} waited {LOCK_TIMEOUT} for a table in use"
+            f"{migration.name} waited {ATTEMPTS} times {LOCK_TIMEOUT} for a table in use: end the "
+            "transaction that holds it (pg_stat_activity), and try again"
+        ) from error
+    except asyncpg.QueryCanceledError as error:
+        raise MigrationBroken(
+            f"{migration.name} takes longer than {STATEMENT_TIMEOUT}, in everybody's way: do it in "
+            "steps (nothing of it was kept)"
         ) from error
     except asyncpg.PostgresError as error:
+        kept = "" if apply is _apply_outside else " (nothing of it was kept)"
         raise MigrationBroken(
-            f"{migration.name}{_line(migration.sql, error)}: {error} (nothing of it was kept)"
+            f"{migration.name}{_line(migration.sql, error)}: {error}{kept}"
         ) from error
+
+
+async def _apply_inside(connection: "Connection[Record]", migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+        before = await connection.fetchval("SELECT pg_current_xact_id()::text")
+        await connection.execute(migration.sql)
+        if before != await connection.fetchval("SELECT pg_current_xact_id_if_assigned()::text"):
+            raise MigrationBroken(f"{migration.name} ends the transaction that it runs in")
+        await connection.execute("RESET ROLE")
+        await _note(connection, migration)
+
+
+async def _apply_outside(connection: "Connection[Record]", migration: Migration) -> None:
+    """Each statement alone; waiting for others is no harm here, because nobody waits behind us."""
+    await connection.execute("SET lock_timeout = 0")
+    try:
+        for statement in COMMENT.sub("", migration.sql).split(";\n"):
+            if statement.strip():
+                await connection.execute(statement)
+    finally:
+        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'; RESET ROLE")
+    await _note(connection, migration)
+
+
+async def _note(connection: "Connection[Record]", migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO ops.migrations (name, sha256) VALUES ($1, $2)",
+        migration.name,
+        migration.digest,
+    )
+
+
+async def _patiently(change: Callable[[], Any]) -> None:
+    """Again where a table was in use, after those had their turn who waited behind us."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await change()
+        except asyncpg.LockNotAvailableError:
+            if attempt == ATTEMPTS:
+                raise
+            await asyncio.sleep(PAUSE)
+    return None
 
 
 def _line(sql: str, error: asyncpg.PostgresError) -> str:

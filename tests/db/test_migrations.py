@@ -186,12 +186,94 @@ async def test_a_file_does_not_wait_for_ever_for_a_table_in_use(
     database_url: str, secrets: Secrets, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrations, "PAUSE", 0.01)
     (folder / NEXT).write_text("ALTER TABLE users ADD COLUMN shoe_size int;")
 
     async with connected(database_url) as reader, reader.transaction():
         await reader.execute("SELECT id FROM users")
         with pytest.raises(migrations.MigrationsBusy, match=NEXT):
             await migrate(database_url, secrets, silent, folder)
+
+
+async def test_a_file_is_tried_again_when_the_table_is_free(
+    database_url: str, secrets: Secrets, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(migrations, "PAUSE", 0.1)
+    monkeypatch.setattr(migrations, "ATTEMPTS", 100)
+    (folder / NEXT).write_text("ALTER TABLE users ADD COLUMN shoe_size int;")
+
+    async with connected(database_url) as reader, connected(database_url) as watcher:
+        async with reader.transaction():
+            await reader.execute("SELECT id FROM users")
+            migrating = asyncio.create_task(migrate(database_url, secrets, silent, folder))
+            async with asyncio.timeout(20):
+                await until(watcher, WAITS)
+        assert await migrating == [NEXT]
+
+
+async def until(connection: "Connection[Record]", condition: str) -> None:
+    """Wait until a query answers true; it is the server that sleeps."""
+    row = None
+    while not (row and row[0]):
+        row = await connection.fetchrow(f"SELECT ({condition}), pg_sleep(0.02)")
+
+
+WAITS = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass"
+
+
+async def test_a_statement_that_takes_too_long_is_broken_off(
+    database_url: str, secrets: Secrets, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "STATEMENT_TIMEOUT", "50ms")
+    (folder / NEXT).write_text("SELECT pg_sleep(10);")
+
+    with pytest.raises(migrations.MigrationBroken, match="in everybody's way"):
+        await migrate(database_url, secrets, silent, folder)
+
+
+class TestOutsideATransaction:
+    """An index on a table that everybody writes to."""
+
+    INDEX = (
+        migrations.OUTSIDE + "DROP INDEX CONCURRENTLY IF EXISTS users_name;\n"
+        "CREATE UNIQUE INDEX CONCURRENTLY users_name ON users (name);\n"
+    )
+    NEW = "INSERT INTO users (email, name) VALUES ($1 || '@example.org', $1)"
+
+    async def test_an_index_is_made_while_others_write(
+        self, database_url: str, secrets: Secrets, folder: Path
+    ) -> None:
+        (folder / NEXT).write_text(self.INDEX)
+
+        async with connected(database_url) as slow, connected(database_url) as other:
+            async with slow.transaction():
+                await slow.execute(self.NEW, "slow")
+                migrating = asyncio.create_task(migrate(database_url, secrets, silent, folder))
+                async with asyncio.timeout(20):
+                    await until(other, "SELECT to_regclass('users_name') IS NOT NULL")
+                await other.execute("SET lock_timeout = '1s'")
+                await other.execute(self.NEW, "other")
+                assert not migrating.done()
+            assert await migrating == [NEXT]
+
+    async def test_one_that_fails_is_made_anew_the_next_time(
+        self, database_url: str, secrets: Secrets, folder: Path
+    ) -> None:
+        (folder / NEXT).write_text(self.INDEX)
+        async with connected(database_url) as connection:
+            for email in ("a@example.org", "b@example.org"):
+                await connection.execute(
+                    "INSERT INTO users (email, name) VALUES ($1, 'the same')", email
+                )
+            with pytest.raises(migrations.MigrationBroken, match="users_name"):
+                await migrate(database_url, secrets, silent, folder)
+            await connection.execute("UPDATE users SET name = email")
+
+            assert await migrate(database_url, secrets, silent, folder) == [NEXT]
+            assert await connection.fetchval(
+                "SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_name'::regclass"
+            )
 
 
 async def test_one_who_migrates_for_too_long_does_not_hold_up_the_others_for_ever(
