@@ -78,7 +78,9 @@ def refusal_of() -> Generator[None]:
 
 
 def _not_now(error: asyncpg.PostgresError) -> Busy | NotNow:
-    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError):
+    by_itself = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
+    in_recovery = isinstance(error, asyncpg.SerializationError) and not error.constraint_name
+    if by_itself or in_recovery:  # a replica breaks off reads that stand in the way of its replay
         return Busy(error.message)
     return NotNow(_rule(error))
 

@@ -112,6 +112,9 @@ class Seal:
         return user, key, f"{expiry}{self._kid}{mac}"
 
 
+POSITION: LiteralString = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+
+
 class SessionEnded(Exception):
     """The request was answered while this read still waited."""
 
@@ -123,7 +126,7 @@ class Session:
     statement fails with the same error: half an answer is none.
     """
 
-    def __init__(self, database: "Database", viewer: Viewer) -> None:
+    def __init__(self, database: "Reads", viewer: Viewer) -> None:
         self.viewer, self.statements = viewer, 0
         self._database, self._lock, self._stack = database, asyncio.Lock(), AsyncExitStack()
         self._connection: PoolConnectionProxy[Record] | None = None
@@ -183,7 +186,48 @@ class Writing:
             return await self._connection.fetchval(sql, *values)
 
 
-class Database:
+class Reads:
+    """What is read as a viewer, on one server: through the pool ``api``."""
+
+    def __init__(self, api: "Pool[Record]", seal: Seal, patience: float = PATIENCE) -> None:
+        self.api, self.seal, self.patience = api, seal, patience
+
+    def reading(self, viewer: Viewer) -> Session:
+        return Session(self, viewer)
+
+    async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
+        """Run a compiled plan, one JSON value, in one round trip."""
+        return await self._read(bound(query, len(values)), viewer, values)
+
+    async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
+        """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
+        sql = f"EXPLAIN (ANALYZE, BUFFERS) {bound(query, len(values))}"
+        rows = await self._read(sql, viewer, values, every_row=True)
+        return "\n".join(row[0] for row in rows)
+
+    async def _read(
+        self,
+        statement: str,
+        viewer: Viewer,
+        values: Sequence[object],
+        *,
+        every_row: bool = False,
+    ) -> Any:
+        """The one value, or every row, of a statement that binds the viewer."""
+        settings = self.seal.settings(viewer)
+        with refusal_of():
+            connection = await self.api.acquire(timeout=self.patience)
+            try:
+                fetch = connection.fetch if every_row else connection.fetchval
+                return await fetch(statement, *values, *settings)
+            except BaseException:
+                await _made_clean(connection)
+                raise
+            finally:
+                await self.api.release(connection)
+
+
+class Database(Reads):
     """The pools: ``api`` for everything that a viewer does, ``auth`` for what precedes a viewer,
     ``worker`` for what needs a secret that no viewer may read.
 
@@ -202,11 +246,9 @@ class Database:
         health: "Pool[Record]",
         patience: float = PATIENCE,
     ) -> None:
-        self.api, self.auth, self.worker, self.health = api, auth, worker, health
-        self.seal, self.sealing, self.patience = seal, sealing, patience
-
-    def reading(self, viewer: Viewer) -> Session:
-        return Session(self, viewer)
+        super().__init__(api, seal, patience)
+        self.auth, self.worker, self.health = auth, worker, health
+        self.sealing = sealing
 
     @asynccontextmanager
     async def writing(self, viewer: Viewer, client: Client = NOWHERE) -> AsyncGenerator[Writing]:
@@ -238,41 +280,16 @@ class Database:
             async with pool.acquire(timeout=self.patience) as connection, connection.transaction():
                 yield Writing(connection, ANONYMOUS)
 
-    async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
-        """Run a compiled plan, one JSON value, in one round trip."""
-        return await self._read(bound(query, len(values)), viewer, values)
-
-    async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
-        """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
-        sql = f"EXPLAIN (ANALYZE, BUFFERS) {bound(query, len(values))}"
-        rows = await self._read(sql, viewer, values, every_row=True)
-        return "\n".join(row[0] for row in rows)
-
     async def ready(self) -> None:
         """Raises Unavailable unless the database answers."""
         with refusal_of():
             await self.health.fetchval("SELECT 1")
 
-    async def _read(
-        self,
-        statement: str,
-        viewer: Viewer,
-        values: Sequence[object],
-        *,
-        every_row: bool = False,
-    ) -> Any:
-        """The one value, or every row, of a statement that binds the viewer."""
-        settings = self.seal.settings(viewer)
+    async def position(self) -> int:
+        """How far the database's log (WAL) has come: behind all that was committed before."""
         with refusal_of():
-            connection = await self.api.acquire(timeout=self.patience)
-            try:
-                fetch = connection.fetch if every_row else connection.fetchval
-                return await fetch(statement, *values, *settings)
-            except BaseException:
-                await _made_clean(connection)
-                raise
-            finally:
-                await self.api.release(connection)
+            async with self.api.acquire(timeout=self.patience) as connection:
+                return await connection.fetchval(POSITION)
 
 
 async def _made_clean(connection: "PoolConnectionProxy[Record]") -> None:
@@ -313,13 +330,7 @@ async def connect(
     """
 
     def pool(login: str, size: int) -> BoundedPool:
-        return BoundedPool(
-            as_login(url, login, secrets),
-            size,
-            statement_cache_size=statement_cache,
-            server_settings=SERVER_SETTINGS
-            | {"statement_timeout": str(round(statement_timeout * 1000))},
-        )
+        return pool_of(as_login(url, login, secrets), size, statement_timeout, statement_cache)
 
     async with (
         pool("mcp_api", size) as api,
@@ -328,6 +339,20 @@ async def connect(
         pool("mcp_api", 1) as health,
     ):
         yield Database(api, auth, worker, Seal(secrets), Sealing(secrets), health=health)
+
+
+def pool_of(
+    url: str, size: int, statement_timeout: float, statement_cache: int, **options: Any
+) -> BoundedPool:
+    """Connections with our settings."""
+    milliseconds = str(round(statement_timeout * 1000))
+    return BoundedPool(
+        url,
+        size,
+        statement_cache_size=statement_cache,
+        server_settings=SERVER_SETTINGS | {"statement_timeout": milliseconds},
+        **options,
+    )
 
 
 def as_login(url: str, login: str, secrets: Secrets) -> str:

@@ -14,8 +14,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from db.maintenance import keep_maintaining
+from db.replica import Replica, replicated
 from db.secrets import Box, Secrets
-from db.session import Client, connect
+from db.session import Client, Database, connect
 from db.streams import reading_streams
 from graphql_api import graphiql, health, http, metrics, sse, websocket
 from graphql_api.access import AccessLog
@@ -159,10 +160,34 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
             mail = mail_of(settings, secrets)
-            yield Resources(database, passwords, tokens, watching, mail, known, outgoing)
+            async with replica_of(settings, secrets, database) as replica:
+                yield Resources(
+                    database, passwords, tokens, watching, mail, known, outgoing, replica
+                )
     finally:
         passwords.close()
         await outgoing.end()
+
+
+@asynccontextmanager
+async def replica_of(
+    settings: Settings, secrets: Secrets, primary: Database
+) -> AsyncGenerator[Replica | None]:
+    """The replica of the settings, if there is one."""
+    if settings.replica_url is None:
+        yield None
+        return
+    async with replicated(
+        settings.replica_url.get_secret_value(),
+        secrets,
+        primary,
+        log.info,
+        most_behind=settings.replica_lag_seconds,
+        size=settings.pool_size,
+        statement_timeout=settings.statement_timeout_seconds,
+        statement_cache=settings.statement_cache_size,
+    ) as replica:
+        yield replica
 
 
 def mail_of(settings: Settings, secrets: Secrets) -> Mail:

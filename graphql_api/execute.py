@@ -1,9 +1,11 @@
 """Answer a GraphQL request: by its plan where it has one, else by the loaders."""
 
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import strawberry
 from graphql import (
@@ -17,6 +19,7 @@ from graphql.execution.values import VariableValues
 from db.errors import BadValue, Unavailable
 from db.plan import BROKEN_PROMISE, Sql, write
 from db.relation import InvalidArgument
+from db.session import Reads
 from graphql_api import metrics
 from graphql_api.arguments import Request
 from graphql_api.documents import Document, Documents, request_fault
@@ -29,7 +32,11 @@ from resolvers.context import Asker, Context, Resources
 
 MOST_PLANS_A_DOCUMENT = 8
 
+READ_AFTER = "readAfter"
+A_POSITION = re.compile(r"[0-9a-f]{1,15}")
+
 Path = Literal["compiled", "loaders"]
+Read = TypeVar("Read")
 
 
 class Executor:
@@ -64,15 +71,16 @@ class Executor:
                 raise request_fault(
                     "Subscribe over a WebSocket (graphql-transport-ws).", "NOT_A_SUBSCRIPTION_ROUTE"
                 )
+            if document.operation.operation is OperationType.MUTATION:
+                return await self._mutated(document, body, asker)
+            after = read_after(body)
         except RequestFault as fault:
             return refused(fault.errors)
-        if document.operation.operation is OperationType.MUTATION:
-            return await self._loaded(document, body, asker)
         try:
-            data = await self._planned(document, variables, asker)
+            data = await self._planned(document, variables, asker, after)
         except Declined as declined:
             metrics.QUERIES.labels("loaders", declined.reason).inc()
-            return await self._loaded(document, body, asker)
+            return await self._first(asker, after, partial(self._loaded, document, body, asker))
         metrics.PLANNED.inc()
         return Answer(f'{{"data":{data}}}'.encode(), "compiled")
 
@@ -101,13 +109,17 @@ class Executor:
         sql, values = self._written(document, variables)
         return sql, await self._resources.database.explain(asker.viewer, sql, values)
 
-    async def _planned(self, document: Document, variables: VariableValues, asker: Asker) -> str:
+    async def _planned(
+        self, document: Document, variables: VariableValues, asker: Asker, after: int
+    ) -> str:
         """The data, as the plan answers. Raises Declined where it steps aside."""
         began = perf_counter()
         sql, values = self._written(document, variables)
         written = perf_counter()
         try:
-            data = await self._resources.database.answer(asker.viewer, sql, values)
+            data = await self._first(
+                asker, after, lambda reads: reads.answer(asker.viewer, sql, values)
+            )
         except BadValue:
             raise Declined("bad value") from None
         metrics.WRITE.observe(written - began)
@@ -147,9 +159,38 @@ class Executor:
         except (InvalidArgument, GraphQLError):
             return Declined("bad argument")
 
-    async def _loaded(self, document: Document, body: Body, asker: Asker) -> Answer:
+    async def _first(
+        self, asker: Asker, after: int, read: Callable[[Reads], Awaitable[Read]]
+    ) -> Read:
+        """What is read where it may be read: on the replica, or from the database itself."""
+        replica = self._resources.replica
+        if replica is None:
+            return await read(self._resources.database)
+        found, there = await replica.first(asker.viewer, after, read)
+        metrics.READS.labels("replica" if there else "primary").inc()
+        return found
+
+    async def _mutated(self, document: Document, body: Body, asker: Asker) -> Answer:
+        """What a mutation did; and after what moment its asker is to read, if not at any."""
+        context, replica = Context(self._resources, asker), self._resources.replica
+        try:
+            told = await self._executed(document, body, context)
+        finally:
+            if replica:
+                replica.wrote(context.asker.viewer)
+        position = await replica.moment_of(context.asker.viewer) if replica else None
+        if position is not None:
+            told["extensions"] = {READ_AFTER: f"{position:x}"}
+        with metrics.ENCODE.time():
+            return Answer(encode(told), "loaders")
+
+    async def _loaded(self, document: Document, body: Body, asker: Asker, reads: Reads) -> Answer:
+        told = await self._executed(document, body, Context(self._resources, asker, reads))
+        with metrics.ENCODE.time():
+            return Answer(encode(told), "loaders")
+
+    async def _executed(self, document: Document, body: Body, context: Context) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""
-        context = Context(self._resources, asker)
         try:
             with metrics.LOADERS.time():
                 result = execute(
@@ -163,8 +204,20 @@ class Executor:
                     result = await result
         finally:
             await context.end()
-        with metrics.ENCODE.time():
-            return Answer(encode(response(result, changed=context.changed)), "loaders")
+        return response(result, changed=context.changed)
+
+
+def read_after(body: Body) -> int:
+    """The position that a mutation told the client. Raises RequestFault if it is none."""
+    told = (body.extensions or {}).get(READ_AFTER)
+    if told is None:
+        return 0
+    if isinstance(told, str) and A_POSITION.fullmatch(told):
+        return int(told, 16)
+    raise request_fault(
+        f"extensions.{READ_AFTER} is what a mutation's answer told there, or is left out.",
+        "BAD_REQUEST",
+    )
 
 
 def response(result: ExecutionResult, *, changed: bool = False) -> dict[str, Any]:

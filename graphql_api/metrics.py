@@ -10,6 +10,7 @@ QUERIES = Counter(
     ["path", "reason"],
 )
 
+READS = Counter("graphql_reads", "Queries by the server that answered them.", ["server"])
 PLANNED = QUERIES.labels("compiled", "")
 
 _STAGES = Histogram(

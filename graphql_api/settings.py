@@ -22,7 +22,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 NEVER_SHOWN = {
-    *("database_url", "hints_url", "smtp_url"),
+    *("database_url", "direct_database_url", "replica_url", "hints_url", "smtp_url"),
     *("secret_key", "secret_key_previous", "demo_password"),
 }
 
@@ -107,6 +107,19 @@ class Settings(BaseSettings):
         default=True,
         description="Apply new migrations before serving. Off: refuse to serve until "
         "`graphql-api migrate` was run.",
+    )
+    direct_database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL itself, where DATABASE_URL leads to PgBouncer: for migrations, "
+        "for maintenance and to hear of new log lines at once. Unset: DATABASE_URL.",
+    )
+    replica_url: SecretStr | None = Field(
+        default=None,
+        description="Streaming replica of that server, in the same form: it answers queries, but "
+        "for viewers whose last write it has not seen. Unset: DATABASE_URL answers all.",
+    )
+    replica_lag_seconds: float = Field(
+        default=2, gt=0, le=3600, description="A replica further behind answers no queries."
     )
     pool_size: int = Field(
         default=10, ge=1, le=500, description="Connections of each process for requests."
@@ -261,7 +274,7 @@ class Settings(BaseSettings):
     def _folder(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
 
-    @field_validator("database_url")
+    @field_validator("database_url", "direct_database_url", "replica_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and (fault := _fault_of_url(value.get_secret_value())):

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import strawberry
 
-from db.session import ANONYMOUS, NOWHERE, Client, Database, Viewer, Writing
+from db.replica import Replica
+from db.session import ANONYMOUS, NOWHERE, Client, Database, Reads, Viewer, Writing
 from resolvers.errors import Unauthenticated
 from resolvers.known_secrets import KnownSecrets
 from resolvers.loaders import Loaders
@@ -33,6 +34,7 @@ class Resources:
     mail: Mail = field(default_factory=Mail)
     known: KnownSecrets = field(default_factory=KnownSecrets)
     outgoing: Outgoing = field(default_factory=Outgoing)
+    replica: Replica | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,10 @@ class Context:
     ``changed`` says that something was committed: the request can no longer be refused as a whole.
     """
 
-    def __init__(self, resources: Resources, asker: Asker) -> None:
+    def __init__(self, resources: Resources, asker: Asker, reads: Reads | None = None) -> None:
+        """``reads`` is where a query reads, if not from the database that is written to."""
         self.resources, self.asker, self.changed = resources, asker, False
+        self._reads = reads or resources.database
         self._read_anew()
 
     def signed_in(self) -> None:
@@ -60,7 +64,7 @@ class Context:
             raise Unauthenticated("Sign in, or send an API key as `Authorization: Bearer …`.")
 
     def _read_anew(self) -> None:
-        self.session = self.resources.database.reading(self.asker.viewer)
+        self.session = self._reads.reading(self.asker.viewer)
         self.loaders = Loaders(self.session)
 
     @asynccontextmanager

@@ -38,9 +38,9 @@ class Postgres:
     def __init__(self, data: Path, sockets: Path) -> None:
         self.url = url_of(DATABASE, sockets)
         self._sockets = sockets
-        self._account = cluster.account_of(data)
-        self._programs = cluster.programs(self._account)
-        self._files = cluster.provide(data, self._account, self._programs, durable=False)
+        self.account = cluster.account_of(data)
+        self.programs = cluster.programs(self.account)
+        self.files = cluster.provide(data, self.account, self.programs, durable=False)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,19 +48,19 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
-        identity = self._account or (None, None)
+        identity = self.account or (None, None)
         options = [word for each in OPTIONS.items() for word in ("-c", "=".join(each))]
-        place = cluster.path_for(self._account, self._files)
-        with (self._files.parent / "log").open("ab") as output:
+        place = cluster.path_for(self.account, self.files)
+        with (self.files.parent / "log").open("ab") as output:
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603
-                [self._programs / "postgres", "-D", place, "-k", self._sockets, *options],
+                [self.programs / "postgres", "-D", place, "-k", self._sockets, *options],
                 stdout=output,
                 stderr=output,
                 env=cluster.ENVIRONMENT,
-                cwd=self._files,
+                cwd=self.files,
                 user=identity[0],
                 group=identity[1],
-                extra_groups=[] if self._account else None,
+                extra_groups=[] if self.account else None,
             )
         while True:
             try:
