@@ -217,9 +217,16 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
 
 @asynccontextmanager
 async def reading_streams(
-    url: str, secrets: Secrets, *, size: int = 3, statement_cache: int = 100
+    url: str,
+    secrets: Secrets,
+    *,
+    direct: str | None = None,
+    size: int = 3,
+    statement_cache: int = 100,
 ) -> AsyncGenerator[Reader]:
-    """Open the connections of one process that watch."""
+    """Open the connections of one process that watch; ``direct`` is where LISTEN hears something
+    if ``url`` leads to a pooler.
+    """
     as_reader = as_login(url, "mcp_stream", secrets)
     async with asyncpg.create_pool(
         as_reader,
@@ -232,7 +239,7 @@ async def reading_streams(
         reset=_keep,
         server_settings={"application_name": "graphql-api streams", "jit": "off"},
     ) as pool:
-        yield Reader(pool, as_reader)
+        yield Reader(pool, as_login(direct or url, "mcp_stream", secrets))
 
 
 async def _keep(connection: "Connection[Record] | PoolConnectionProxy[Record]") -> None:

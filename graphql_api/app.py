@@ -52,7 +52,8 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         async with resources(settings) as app.state.resources:
             app.state.service = service(settings, app.state.resources)
-            url, secrets = database_of(settings)
+            _, secrets = database_of(settings)
+            url = directly(settings)
             watching = app.state.resources.streams
             async with (
                 beside(keep_maintaining(url, secrets, log.info, metrics.maintained)),
@@ -131,6 +132,12 @@ def database_of(settings: Settings) -> tuple[str, Secrets]:
     return settings.database_url.get_secret_value(), Secrets(key, before)
 
 
+def directly(settings: Settings) -> str:
+    """Where the database is without a pooler between, which keeps no session."""
+    given = settings.direct_database_url or settings.database_url
+    return given.get_secret_value() if given else ""
+
+
 @asynccontextmanager
 async def resources(settings: Settings) -> AsyncGenerator[Resources]:
     """What all requests of a process share."""
@@ -149,7 +156,12 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
                 statement_timeout=settings.statement_timeout_seconds,
                 statement_cache=settings.statement_cache_size,
             ) as database,
-            reading_streams(url, secrets, statement_cache=settings.statement_cache_size) as reader,
+            reading_streams(
+                url,
+                secrets,
+                direct=directly(settings),
+                statement_cache=settings.statement_cache_size,
+            ) as reader,
             Streams(
                 streams.Limits(
                     per_viewer=settings.max_subscriptions_per_viewer,

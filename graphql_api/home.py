@@ -39,13 +39,16 @@ class Home(NamedTuple):
 async def home(
     settings: Settings, report: Report, *, share: bool = False, lost: Report | None = None
 ) -> AsyncGenerator[Home]:
-    """The database, reachable while the block lasts; ``share`` and ``lost`` as in ``embedded``."""
+    """The database itself, reachable while the block lasts; ``share`` and ``lost`` as in
+    ``embedded``.
+    """
     if settings.database_url:
         if not settings.secret_key:
             raise BadSettings(
                 [f"SECRET_KEY is needed with DATABASE_URL; make one: {HOW_TO_MAKE_ONE}."]
             )
-        yield _home(settings, settings.database_url, settings.secret_key, None)
+        itself = settings.direct_database_url or settings.database_url
+        yield _home(settings, itself, settings.secret_key, None)
         return
     folder = settings.data or default_folder()
     async with embedded(

@@ -102,16 +102,25 @@ async def _prepare(
     place: Home, settings: Settings, report: Report, *, with_demo: bool | None
 ) -> Prepared:
     await bring_up(place, settings, report)
-    told: dict[str, object] = {
-        "database_url": as_login(place.url, "mcp_api", place.secrets),
-        "secret_key": place.secret,
-    }
+    told = _servers(place, settings) | {"secret_key": place.secret}
     wanted = bool(place.folder) and settings.on_loopback if with_demo is None else with_demo
     if not wanted and place.folder and not settings.on_loopback:
         await _refuse_known_passwords(place)
     if wanted and (sign_in := await load_demo(place, report)):
         told |= {"demo_email": sign_in.email, "demo_password": sign_in.password}
     return Prepared(settings.model_copy(update=_read(told)), place.folder)
+
+
+def _servers(place: Home, settings: Settings) -> dict[str, object]:
+    """Where processes that answer find the database; its superuser is not for them."""
+    given = {
+        "database_url": settings.database_url,
+        "direct_database_url": settings.direct_database_url,
+        "replica_url": settings.replica_url,
+    }
+    found = {name: url.get_secret_value() for name, url in given.items() if url}
+    servers = {"database_url": place.url} if place.folder else found
+    return {name: as_login(url, "mcp_api", place.secrets) for name, url in servers.items()}
 
 
 def _read(told: dict[str, object]) -> dict[str, object]:
