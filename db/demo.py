@@ -31,7 +31,7 @@ INSERT INTO workspace_invitations (workspace_id, email, role, token_hash, invite
 SELECT r.workspace_id, r.email, r.role, sha256(decode(r.token, 'hex')), app.author()
   FROM jsonb_to_recordset($1::jsonb) AS r(workspace_id uuid, email text, role text, token text)
 """
-ACCEPT: LiteralString = "SELECT app.accept_invitation(sha256($1))"
+ACCEPT: LiteralString = "SELECT app.accept_invitation(NULL, sha256($1))"
 
 DESCRIBE_USER: LiteralString = "UPDATE users SET timezone = $1, locale = $2 WHERE id = app.uid()"
 DESCRIBE_WORKSPACES: LiteralString = """

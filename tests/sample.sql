@@ -23,9 +23,9 @@ SELECT pg_temp.u(name), replace(name, ' ', '.') || '@example.org', name
 SELECT pg_temp.u('crowd ' || n), format('crowd.%s@example.org', n), 'crowd ' || n FROM generate_series(1, 20) n;
 
 BEGIN;
-INSERT INTO workspaces (id, name, description, slug, owner_id, settings)
+INSERT INTO workspaces (id, name, description, slug, owner_id, plan_type, settings)
 SELECT pg_temp.u('workspace ' || team), 'Team ' || team, CASE team WHEN 1 THEN 'Erste' END,
-       'team-' || team, pg_temp.u(format('user %s owner', team)), '{"a": [1, 2.50, 12345678901234567890]}'
+       'team-' || team, pg_temp.u(format('user %s owner', team)), 'enterprise', '{"invitation_days": 5}'
   FROM generate_series(1, 2) team;
 INSERT INTO workspace_users (id, workspace_id, user_id, role, permissions, invited_by, joined_at)
 SELECT pg_temp.u(format('member %s %s', team, role)), pg_temp.u('workspace ' || team),

@@ -58,7 +58,7 @@ WORKSPACES = (
         ACME,
         "Acme Operations",
         "What keeps Acme running: support, invoices, the warehouse and the people on call.",
-        {"region": "eu-north", "retention": {"logs": 90, "executions": 365}, "alerts": "#ops"},
+        {"default_role": "viewer", "invitation_days": 14},
         (Member(NOOR, "editor"), Member(TOMAS, "viewer")),
         (("iris@example.com", "admin"),),
     ),
@@ -66,7 +66,7 @@ WORKSPACES = (
         PLAYGROUND,
         "Playground",
         "For trying things out. Nothing here is in anybody's way.",
-        {"region": "eu-north"},
+        {},
         (Member(NOOR, "viewer"),),
     ),
 )

@@ -259,8 +259,7 @@ async def test_a_workspace_goes_with_all_that_is_in_it(world: World, team: Team)
             "SELECT app.append_logs($1, $2)", team.execution, json.dumps([{"message": "x"}])
         )
 
-    async with world.acting(Viewer(team.owner)) as connection:
-        await connection.execute("DELETE FROM workspaces WHERE id = $1", team.workspace)
+    await world.superuser.execute("DELETE FROM workspaces WHERE id = $1", team.workspace)
 
     tables = ["workspace_users", "workflows", "workflow_versions", "workflow_statistics_shards"]
     tables += ["deployments", "executions", "execution_streams", "execution_logs", "api_keys"]

@@ -59,7 +59,8 @@ class World:
     async def user(self) -> UUID:
         n = next(_numbers)
         return await self.superuser.fetchval(
-            "INSERT INTO users (email, name, password_hash) VALUES ($1, $2, 'hash') RETURNING id",
+            "INSERT INTO users (email, name, password_hash, email_verified)"
+            " VALUES ($1, $2, 'hash', true) RETURNING id",
             f"person{n}@example.org",
             f"Person {n}",
         )
