@@ -38,6 +38,7 @@ class KeyRow(msgspec.Struct, frozen=True):
     workspace_id: UUID
     scopes: list[str]
     allowed: bool
+    rate_limit: int
     remaining: int
     reset_at: datetime
 
@@ -52,7 +53,8 @@ START_SESSION = "SELECT app.start_session($1, $2, $3)"
 REFRESH_SESSION = "SELECT outcome, user_id FROM app.refresh_session($1, $2, $3)"
 END_SESSION = "SELECT app.end_session($1)"
 FIND_API_KEY = """
-SELECT key_id, workspace_id, scopes, allowed, remaining, reset_at FROM app.find_api_key($1)
+SELECT key_id, workspace_id, scopes, allowed, rate_limit, remaining, reset_at
+  FROM app.find_api_key($1)
 """
 
 

@@ -1,7 +1,9 @@
 """API keys: how runtimes and scripts sign in. The key itself is in no row."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -9,6 +11,7 @@ import msgspec
 from db.filters import Conditions
 from db.pages import Order
 from db.relation import Many, One
+from db.session import Writing
 
 
 class ApiKeyStatus(StrEnum):
@@ -32,6 +35,16 @@ class ApiKeyRow(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     created_by: UUID
     created_at: datetime
+    replaces: UUID | None
+
+
+class RateLimitRow(msgspec.Struct, frozen=True):
+    """The requests of a key in this hour."""
+
+    limit: int
+    used: int
+    remaining: int
+    resets_at: datetime
 
 
 class ApiKeyOrder(Order):
@@ -57,3 +70,49 @@ BY_ID = One(ApiKeyRow, "SELECT {k.*} FROM api_keys k WHERE k.id = {id}")
 BY_WORKSPACE = Many(ApiKeyRow, "SELECT {k.*} FROM api_keys k WHERE k.workspace_id = {workspace.id}")
 
 BY_AUTHOR = Many(ApiKeyRow, "SELECT {k.*} FROM api_keys k WHERE k.created_by = {user.id}")
+
+REPLACED_BY = One(ApiKeyRow, "SELECT {k.*} FROM api_keys k WHERE k.replaces = {api_key.id}")
+
+RATE = One(RateLimitRow, "SELECT {u.*} FROM app.key_usage({api_key.id}) u")
+
+RATE_OF_VIEWER = One(RateLimitRow, "SELECT {u.*} FROM app.key_usage({viewer.api_key_id}) u")
+
+CREATE = "SELECT app.create_api_key($1, $2, $3, $4, $5, $6, $7)"
+UPDATE = "SELECT app.update_api_key($1, $2::jsonb)"
+ROTATE = "SELECT app.rotate_api_key($1, $2, $3, $4)"
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key to be made; of the key itself its SHA-256 and how it begins."""
+
+    name: str
+    key_hash: bytes
+    key_prefix: str
+    scopes: Sequence[str]
+    rate_limit: int
+    expires_at: datetime | None
+
+
+async def create(transaction: Writing, workspace_id: UUID, key: NewKey) -> UUID:
+    return await transaction.value(
+        CREATE,
+        workspace_id,
+        key.name,
+        key.key_hash,
+        key.key_prefix,
+        key.scopes,
+        key.rate_limit,
+        key.expires_at,
+    )
+
+
+async def update(transaction: Writing, id: UUID, change: dict[str, Any]) -> None:
+    """``change`` holds what changes, by column."""
+    await transaction.value(UPDATE, id, msgspec.json.encode(change).decode())
+
+
+async def rotate(
+    transaction: Writing, id: UUID, key_hash: bytes, key_prefix: str, grace: timedelta
+) -> UUID:
+    """The new key; the old one ends after ``grace``."""
+    return await transaction.value(ROTATE, id, key_hash, key_prefix, grace)

@@ -2,8 +2,10 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import asyncpg
+import msgspec
 
 
 class Unavailable(Exception):
@@ -34,6 +36,18 @@ class RuleBroken(Exception):
         self.rule = rule
 
 
+class Taken(RuleBroken):
+    """Something else has this value already, which only one may have."""
+
+
+class PlanLimitReached(RuleBroken):
+    """The workspace's plan allows no more; ``limit`` is one of ``db.plans.PlanLimit``."""
+
+    def __init__(self, rule: str, limit: str, used: int, allowed: int, plan: str) -> None:
+        super().__init__(rule)
+        self.limit, self.used, self.allowed, self.plan = limit, used, allowed, plan
+
+
 class NotThere(RuleBroken):
     """There is no such row, or none that the viewer may see."""
 
@@ -46,19 +60,26 @@ class NotNow(RuleBroken):
     """The row's state forbids this: it has ended, or somebody else changed it first."""
 
 
+RULES: dict[type[asyncpg.PostgresError], type[RuleBroken]] = {
+    asyncpg.UniqueViolationError: Taken,
+    asyncpg.IntegrityConstraintViolationError: RuleBroken,
+    asyncpg.NoDataFoundError: NotThere,
+    asyncpg.InsufficientPrivilegeError: NotAllowed,
+    asyncpg.ObjectNotInPrerequisiteStateError: NotNow,
+    asyncpg.TransactionRollbackError: NotNow,
+}
+
+
 @contextmanager
 def refusal_of() -> Generator[None]:
     """Raises the errors above for those of the driver that are expected."""
     try:
         yield
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise RuleBroken(_rule(error)) from error
-    except asyncpg.NoDataFoundError as error:
-        raise NotThere(_rule(error)) from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise NotAllowed(_rule(error)) from error
-    except (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.TransactionRollbackError) as error:
-        raise _not_now(error) from error
+    except tuple(RULES) as error:
+        raise _broken(error) from error
+    except asyncpg.ConfigurationLimitExceededError as error:
+        told = msgspec.json.decode(error.detail or "{}", type=dict[str, Any])
+        raise PlanLimitReached(_rule(error), **told) from error
     except (asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
         raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:
@@ -77,12 +98,13 @@ def refusal_of() -> Generator[None]:
         raise (OutOfRoom if full else Unavailable)(str(error) or type(error).__name__) from error
 
 
-def _not_now(error: asyncpg.PostgresError) -> Busy | NotNow:
+def _broken(error: asyncpg.PostgresError) -> Busy | RuleBroken:
     by_itself = isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
     in_recovery = isinstance(error, asyncpg.SerializationError) and not error.constraint_name
     if by_itself or in_recovery:  # a replica breaks off reads that stand in the way of its replay
         return Busy(error.message)
-    return NotNow(_rule(error))
+    broken = next(RULES[each] for each in RULES if isinstance(error, each))
+    return broken(_rule(error))
 
 
 def _rule(error: asyncpg.PostgresError) -> str:

@@ -116,6 +116,7 @@ async def _do(connection: "Connection[Record]", report: Report) -> Done:
             await _expire(connection, done, kind, statement, workspace)
     await _drop_months(connection, done)
     done.gone["sessions_and_hours"] = await connection.fetchval("SELECT app.forget_expired()")
+    done.gone["workspaces"] = await connection.fetchval("SELECT app.purge_workspaces($1)", ROWS)
     return done
 
 

@@ -1,5 +1,6 @@
 """Memberships: who belongs to a workspace, in which role."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -10,6 +11,7 @@ import msgspec
 from db.filters import Conditions
 from db.pages import Order
 from db.relation import Computed, Many, One
+from db.session import Writing
 
 
 class Role(StrEnum):
@@ -59,3 +61,24 @@ BY_WORKSPACE = Many(
 BY_USER = Many(MemberRow, "SELECT {m.*} FROM workspace_users m WHERE m.user_id = {user.id}")
 
 INVITED_BY = Many(MemberRow, "SELECT {m.*} FROM workspace_users m WHERE m.invited_by = {user.id}")
+
+CHANGE = "SELECT app.change_member($1, $2, $3)"
+REMOVE = "SELECT app.remove_member($1)"
+MINE = "SELECT id FROM workspace_users WHERE workspace_id = $1 AND user_id = (SELECT app.uid())"
+
+
+async def change(
+    transaction: Writing, id: UUID, role: str | None, permissions: Sequence[str] | None
+) -> None:
+    """None leaves the role, or the permissions, as they are."""
+    await transaction.value(CHANGE, id, role, permissions)
+
+
+async def remove(transaction: Writing, id: UUID) -> None:
+    """Others, as an admin, or oneself."""
+    await transaction.value(REMOVE, id)
+
+
+async def mine(transaction: Writing, workspace_id: UUID) -> UUID | None:
+    """The viewer's own membership."""
+    return await transaction.value(MINE, workspace_id)

@@ -47,6 +47,7 @@ log = structlog.stdlib.get_logger("graphql_api.http")
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
+RATES = ("RateLimit", "RateLimit-Policy")
 LONGEST_ACCEPT = 1_000
 LONGEST_AGENT = 500
 QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
@@ -85,7 +86,7 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
             allow_origins=origins,
             allow_methods=rules.methods.split(", "),
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate"],
+            expose_headers=["X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate", *RATES],
             max_age=86_400,
         )
     ]
@@ -292,9 +293,15 @@ def _liking(media: str, ranges: Mapping[str, float]) -> tuple[float, int, bool]:
 def _told(answer: Answer, asker: Asker) -> dict[str, str]:
     told = {} if answer.by == "refused" else {"X-Graphql-Plan": answer.by}
     if isinstance(asker, KeyAsker):
-        told["RateLimit-Remaining"] = str(asker.allowance.remaining)
-        told["RateLimit-Reset"] = str(_seconds_to(asker.allowance.reset_at))
+        allowance = asker.allowance
+        told["RateLimit-Policy"] = f'"hour";q={allowance.limit};w=3600'
+        told["RateLimit"] = _left(allowance.remaining, allowance.reset_at)
     return told
+
+
+def _left(requests: int, reset_at: datetime) -> str:
+    """What is left of the hour, as draft-ietf-httpapi-ratelimit-headers has it."""
+    return f'"hour";r={requests};t={_seconds_to(reset_at)}'
 
 
 def _seconds_to(moment: datetime) -> int:
@@ -373,7 +380,8 @@ def _until_then(error: Unavailable) -> tuple[str, str]:
 def _standing(refusal: Refusal) -> tuple[int, dict[str, str]]:
     match refusal:
         case RateLimited():
-            return 429, {"retry_after": str(_seconds_to(refusal.reset_at))}
+            wait = str(_seconds_to(refusal.reset_at))
+            return 429, {"retry_after": wait, "ratelimit": _left(0, refusal.reset_at)}
         case Unauthenticated():
             return 401, {"www_authenticate": 'Bearer realm="graphql", error="invalid_token"'}
         case Forbidden():

@@ -18,18 +18,22 @@ from graphql_api.declare import (
 )
 from graphql_api.relay import Connection
 from graphql_api.types.accounts import AccountMutations
+from graphql_api.types.api_key_changes import ApiKeyMutations
 from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.diffs import DefinitionQueries
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
 from graphql_api.types.imports import ImportMutations
 from graphql_api.types.integration_changes import IntegrationMutations
+from graphql_api.types.invitation_changes import InvitationMutations
+from graphql_api.types.member_changes import MemberMutations
 from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.workflow_changes import WorkflowMutations
 from graphql_api.types.workflows import Workflow, WorkflowFilter
+from graphql_api.types.workspace_changes import WorkspaceMutations
 from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
 
 
@@ -72,7 +76,15 @@ class Query(DefinitionQueries):
 
 @strawberry.type(description="Everything that can be done.")
 class Mutation(
-    AccountMutations, ImportMutations, IntegrationMutations, RuntimeMutations, WorkflowMutations
+    AccountMutations,
+    ApiKeyMutations,
+    ImportMutations,
+    IntegrationMutations,
+    InvitationMutations,
+    MemberMutations,
+    RuntimeMutations,
+    WorkflowMutations,
+    WorkspaceMutations,
 ):
     pass
 

@@ -42,6 +42,19 @@ class Unauthenticated(Refusal):
     code = "UNAUTHENTICATED"
 
 
+class PlanLimit(Refusal):
+    """The workspace's plan allows no more of this: ``used`` of ``allowed``."""
+
+    code = "PLAN_LIMIT"
+
+    def __init__(
+        self, limit: str, used: int, allowed: int, plan: str, path: Sequence[str] = ()
+    ) -> None:
+        said = f"The plan {plan} allows {allowed} {limit}, and {used} are in use."
+        super().__init__(f"{said} Make room, or change the plan.", path)
+        self.limit, self.used, self.allowed, self.plan = limit, used, allowed, plan
+
+
 class Conflict(Refusal):
     """Somebody else was first."""
 

@@ -1,14 +1,74 @@
 """The database's rules in words: which refusal a broken rule is, and what to do about it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
-from db.errors import BadValue, NotAllowed, NotNow, NotThere, RuleBroken
-from resolvers.errors import Conflict, Forbidden, InvalidInput, NotFound, Refusal
+from db.errors import (
+    BadValue,
+    NotAllowed,
+    NotNow,
+    NotThere,
+    PlanLimitReached,
+    RuleBroken,
+    Taken,
+)
+from resolvers.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PlanLimit,
+    Refusal,
+)
+
+NO_SUCH_SCOPE = (
+    "There is no such scope. A scope is a noun and what may be done to it, such as workflows:read;"
+    " the client guide lists them."
+)
 
 SAID = {
     "workspaces_visible": "There is no such workspace, or you may not see it.",
     "workflows_visible": "There is no such workflow, or you may not see it.",
+    "workspaces_create": "Only a person who is signed in creates a workspace; an API key does not.",
+    "workspaces_write": "You may see this workspace but not change it; that takes an admin.",
+    "workspaces_owner": "That is for the owner of the workspace alone.",
+    "workspaces_deleted": (
+        "You own no deleted workspace like this that can still be restored; see"
+        " `viewer { deletedWorkspaces }`."
+    ),
+    "workspaces_slug_key": "Another workspace has this slug; choose another.",
+    "workspaces_settings_check": "A setting has a value that is not allowed.",
+    "members_visible": "There is no such member, or you may not see it.",
+    "members_write": "Members are looked after by the admins of the workspace.",
+    "members_owner": "Nobody becomes the owner, or stops being it, but by an offer of ownership.",
+    "members_owner_stays": "The owner cannot leave; offer the ownership to a member first.",
+    "members_already": "Whoever has this address belongs to the workspace already.",
+    "workspace_invitations_visible": "There is no such invitation, or you may not see it.",
+    "workspace_invitations_one_open": (
+        "This address is invited already; send that invitation again, or revoke it."
+    ),
+    "workspace_invitations_domain": (
+        "The workspace's settings allow invitations into its own domains only."
+    ),
+    "workspace_invitations_answered": "The invitation was answered or taken back; invite anew.",
+    "workspace_invitations_open": (
+        "There is no open invitation like this for you: it was answered, taken back, has expired,"
+        " or is for another address."
+    ),
+    "users_email_verified": "Verify the e-mail address of your account first.",
+    "ownership_offers_visible": "There is no such offer, or you may not see it.",
+    "ownership_offers_side": "The offer is not yours to answer.",
+    "ownership_offers_open": "The offer was answered, withdrawn, or has expired.",
+    "ownership_offers_other_check": "The workspace is yours already.",
+    "api_keys_visible": "There is no such API key, or you may not see it.",
+    "api_keys_write": "API keys are looked after by the admins of the workspace.",
+    "api_keys_revoked": "The API key is revoked, and stays so; make a new one.",
+    "api_keys_rotatable": "Only an active key is rotated, and once; rotate its successor.",
+    "api_keys_one_successor": "The key was rotated at this moment; rotate its successor.",
+    "api_keys_scopes_check": NO_SUCH_SCOPE,
+    "workspace_users_permissions_check": NO_SUCH_SCOPE,
+    "workspace_invitations_permissions_check": NO_SUCH_SCOPE,
+    "api_keys_life": "The workspace's settings let API keys live less long; let it expire earlier.",
     "executions_visible": "There is no such execution, or you may not see it.",
     "workflows_write": (
         "You may read this workspace but not change its workflows; that takes the role of an"
@@ -57,22 +117,30 @@ KINDS: dict[type[RuleBroken], tuple[type[Refusal], str]] = {
     NotThere: (NotFound, "There is no such thing, or you may not see it."),
     NotAllowed: (Forbidden, "You may not do this."),
     NotNow: (Conflict, "This cannot be done now; read it again."),
+    Taken: (Conflict, "Something else has this value already."),
     RuleBroken: (InvalidInput, "A value is not allowed here."),
 }
 
 
 def refusal_for(broken: RuleBroken, path: Sequence[str] = ()) -> Refusal:
+    if isinstance(broken, PlanLimitReached):
+        return PlanLimit(broken.limit, broken.used, broken.allowed, broken.plan, path)
     refusal, said = KINDS[type(broken)]
     return refusal(SAID.get(broken.rule, said), path)
 
 
 @contextmanager
-def obeying(path: Sequence[str] = ()) -> Generator[None]:
-    """Raises the refusal for a rule that the block breaks; ``path`` is the input it is about."""
+def obeying(
+    path: Sequence[str] = (), paths: Mapping[str, Sequence[str]] | None = None
+) -> Generator[None]:
+    """Raises the refusal for a rule that the block breaks.
+
+    ``path`` is the input that it is about, ``paths`` that of certain rules.
+    """
     try:
         yield
     except RuleBroken as broken:
-        raise refusal_for(broken, path) from broken
+        raise refusal_for(broken, (paths or {}).get(broken.rule, path)) from broken
     except BadValue as bad:
         raise InvalidInput(
             "A value is out of range or holds a character that cannot be kept.", path

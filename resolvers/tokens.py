@@ -35,6 +35,7 @@ CLOCK_SKEW = 5
 
 API_KEY = re.compile(r"mcp_[A-Za-z0-9_-]{16,128}")
 REFRESH_TOKEN = re.compile(r"mcr_[A-Za-z0-9_-]{43}")
+INVITATION_TOKEN = re.compile(r"mci_[A-Za-z0-9_-]{43}")
 
 
 class Access(NamedTuple):
@@ -106,6 +107,10 @@ def new_refresh_token() -> str:
     return f"mcr_{secrets.token_urlsafe(32)}"
 
 
+def new_invitation_token() -> str:
+    return f"mci_{secrets.token_urlsafe(32)}"
+
+
 def new_api_key() -> str:
     return f"mcp_{secrets.token_urlsafe(32)}"
 
@@ -116,5 +121,5 @@ def shown(api_key: str) -> str:
 
 
 def digest(token: str) -> bytes:
-    """What is stored of a refresh token or an API key: 32 bytes."""
+    """What is stored of a random token or an API key: 32 bytes."""
     return hashlib.sha256(token.encode()).digest()

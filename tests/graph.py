@@ -31,6 +31,7 @@ TABLES = {
     "Deployment": "deployments",
     "Execution": "executions",
     "ExecutionLog": "execution_logs",
+    "OwnershipOffer": "ownership_offers",
     "ApiKey": "api_keys",
     "AuditLog": "audit_logs",
 }
@@ -73,6 +74,10 @@ BONDS = {
     "Workspace.executions": bond("Execution", id="workspace_id"),
     "Workspace.apiKeys": bond("ApiKey", id="workspace_id"),
     "Workspace.auditLogs": bond("AuditLog", id="workspace_id"),
+    "Workspace.ownershipOffers": bond("OwnershipOffer", id="workspace_id"),
+    "OwnershipOffer.workspace": bond("Workspace", workspace_id="id"),
+    "OwnershipOffer.offeredBy": bond("User", offered_by="id"),
+    "OwnershipOffer.offeredTo": bond("User", offered_to="id"),
     "WorkspaceInvitation.workspace": bond("Workspace", workspace_id="id"),
     "WorkspaceInvitation.invitedBy": bond("User", invited_by="id"),
     "Workflow.workspace": bond("Workspace", workspace_id="id"),
@@ -108,6 +113,8 @@ BONDS = {
     "ExecutionLog.execution": bond("Execution", execution_id="id"),
     "ApiKey.workspace": bond("Workspace", workspace_id="id"),
     "ApiKey.createdBy": bond("User", created_by="id"),
+    "ApiKey.replaces": bond("ApiKey", replaces="id"),
+    "ApiKey.replacedBy": bond("ApiKey", id="replaces"),
     "ApiKey.auditLogs": bond("AuditLog", id="api_key_id"),
     "AuditLog.workspace": bond("Workspace", workspace_id="id"),
     "AuditLog.user": bond("User", user_id="id"),
@@ -130,6 +137,7 @@ RIGHTS = {
     "Workspace": (10, "workspace:read"),
     "WorkspaceMember": (10, "workspace:read"),
     "WorkspaceInvitation": (30, None),
+    "OwnershipOffer": (30, None),
     "Workflow": (10, "workflows:read"),
     "WorkflowVersion": (10, "workflows:read"),
     "Integration": (10, "integrations:read"),
@@ -179,20 +187,36 @@ class Rows:
             for key in self.of("ApiKey")
             if key["id"] == viewer.api_key_id and _is_good(key) and key not in seen["ApiKey"]
         ]
+        own = set(self._where(viewer, 10, None))
+        seen["OwnershipOffer"] += [
+            offer
+            for offer in self.of("OwnershipOffer")
+            if viewer.user_id and offer["offered_to"] == viewer.user_id
+            if offer["workspace_id"] in own and offer not in seen["OwnershipOffer"]
+        ]
         people = {member["user_id"] for member in seen["WorkspaceMember"]} | {viewer.user_id}
         seen["Workflow"] = [row for row in seen["Workflow"] if row["deleted_at"] is None]
         return {**seen, "User": [row for row in self.of("User") if row["id"] in people]}
 
     def _where(self, viewer: Viewer, rank: int, scope: str | None) -> Iterator[UUID]:
-        """The workspaces in which the viewer has this rank or this scope."""
-        for member in self.of("WorkspaceMember"):
-            if member["user_id"] == viewer.user_id and (
-                RANKS[member["role"]] >= rank or scope in member["permissions"]
-            ):
-                yield member["workspace_id"]
+        """The workspaces in which the viewer has this rank or this scope.
+
+        A key has what its scopes say and its maker has, too.
+        """
         for key in self.of("ApiKey"):
             if key["id"] == viewer.api_key_id and _is_good(key) and scope in key["scopes"]:
-                yield key["workspace_id"]
+                maker = self._where(Viewer(key["created_by"]), rank, scope)
+                yield from {key["workspace_id"]} & set(maker)
+        if viewer.user_id is None:
+            return
+        deleted = {row["id"] for row in self.of("Workspace") if row["deleted_at"]}
+        for member in self.of("WorkspaceMember"):
+            if (
+                member["user_id"] == viewer.user_id
+                and member["workspace_id"] not in deleted
+                and (RANKS[member["role"]] >= rank or scope in member["permissions"])
+            ):
+                yield member["workspace_id"]
 
 
 def _is_good(key: Row) -> bool:

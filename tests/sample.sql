@@ -133,13 +133,43 @@ INSERT INTO api_keys (id, workspace_id, name, key_hash, key_prefix, scopes, crea
                       status, last_used_at)
 SELECT pg_temp.u(format('key %s %s', team, n)), pg_temp.u('workspace ' || team), 'Key ' || n,
        sha256(format('key %s %s', team, n)::bytea), 'mcp_' || n,
-       CASE WHEN n IN (1, 5, 6, 7) THEN app.known_scopes() WHEN n = 2 THEN '{logs:read}'
+       CASE WHEN n IN (1, 5, 6, 7, 8, 9) THEN app.known_scopes() WHEN n = 2 THEN '{logs:read}'
             WHEN n = 4 THEN '{workflows:read}' ELSE '{}' END,
-       pg_temp.u(format('user %s admin', team)),
+       CASE n WHEN 8 THEN pg_temp.u(format('user %s editor', team)) WHEN 9 THEN pg_temp.u('somebody else')
+              ELSE pg_temp.u(format('user %s admin', team)) END,
        CASE WHEN n = 6 THEN now() - interval '1 hour' WHEN n > 9 THEN now() + n / 2 * interval '1 day' END,
        CASE n WHEN 5 THEN 'revoked' WHEN 7 THEN 'inactive' ELSE 'active' END,
        CASE WHEN n % 3 > 0 THEN '2026-04-01'::timestamptz + n / 5 * interval '1 day' END
   FROM generate_series(1, 2) team, generate_series(1, 22) n;
+
+UPDATE api_keys SET replaces = pg_temp.u('key 1 10') WHERE id = pg_temp.u('key 1 11');
+
+INSERT INTO ownership_offers (id, workspace_id, offered_by, offered_to, created_at, expires_at, withdrawn_at)
+SELECT pg_temp.u(format('offer %s %s', team, n)), pg_temp.u('workspace ' || team),
+       pg_temp.u(format('user %s owner', team)),
+       pg_temp.u(CASE n % 2 WHEN 0 THEN format('user %s viewer', team) ELSE 'guest' END),
+       '2026-01-05'::timestamptz + n / 2 * interval '1 hour', now() + interval '1 day',
+       CASE WHEN n > 1 THEN now() END
+  FROM generate_series(1, 2) team, generate_series(1, 22) n;
+
+-- A workspace that was deleted, with a member, a workflow, a key and an offer: nobody sees any of it.
+BEGIN;
+INSERT INTO workspaces (id, name, slug, owner_id, deleted_at)
+VALUES (pg_temp.u('gone'), 'Gone', 'gone', pg_temp.u('user 1 owner'), now());
+INSERT INTO workspace_users (id, workspace_id, user_id, role)
+SELECT pg_temp.u(format('member gone %s', role)), pg_temp.u('gone'), pg_temp.u(format('user 1 %s', role)), role
+  FROM unnest(ARRAY['owner', 'admin']) role;
+INSERT INTO workflows (id, workspace_id, name, definition, created_by)
+VALUES (pg_temp.u('workflow gone'), pg_temp.u('gone'), 'Gone', '{"nodes": [], "edges": []}', pg_temp.u('user 1 owner'));
+INSERT INTO workflow_versions (id, workspace_id, workflow_id, version, definition, created_by)
+VALUES (pg_temp.u('version gone'), pg_temp.u('gone'), pg_temp.u('workflow gone'), 1, '{"nodes": [], "edges": []}',
+        pg_temp.u('user 1 owner'));
+COMMIT;
+INSERT INTO api_keys (id, workspace_id, name, key_hash, key_prefix, scopes, created_by)
+VALUES (pg_temp.u('key gone'), pg_temp.u('gone'), 'Gone', sha256('key gone'), 'mcp_gone', app.known_scopes(),
+        pg_temp.u('user 1 owner'));
+INSERT INTO ownership_offers (id, workspace_id, offered_by, offered_to)
+VALUES (pg_temp.u('offer gone'), pg_temp.u('gone'), pg_temp.u('user 1 owner'), pg_temp.u('user 1 admin'));
 
 INSERT INTO audit_logs (id, workspace_id, user_id, api_key_id, action, resource_type, resource_id, details,
                         ip_address, user_agent)

@@ -31,7 +31,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE WHEN jsonb_typeof(p_limits) = 'object' THEN
                NOT EXISTS (SELECT FROM jsonb_each(p_limits) l
-                            WHERE NOT app.plan_defaults('free') ? l.key
+                            WHERE NOT (app.plan_defaults('free') ? l.key
+                                       OR l.key IN ('logDays', 'executionDays', 'auditDays'))  -- 0080
                                OR l.value::text !~ '^(null|0|[1-9][0-9]{0,17})$')
            ELSE false END
 $$;

@@ -14,8 +14,9 @@ EXPECTED = "Send `Authorization: Bearer …` with an access token or an API key,
 
 
 class Allowance(NamedTuple):
-    """How many requests an API key has left until ``reset_at``."""
+    """How many requests an hour an API key may make, and has left until ``reset_at``."""
 
+    limit: int
     remaining: int
     reset_at: datetime
 
@@ -43,7 +44,7 @@ async def asker_of(authorization: str | None, client: Client, resources: Resourc
         return KeyAsker(
             Viewer(api_key_id=key.key_id),
             client,
-            allowance=Allowance(key.remaining, key.reset_at),
+            allowance=Allowance(key.rate_limit, key.remaining, key.reset_at),
         )
     access = resources.tokens.read(credential)
     return Asker(Viewer(user_id=access.user_id), client, access.expires_at)

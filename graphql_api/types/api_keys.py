@@ -31,6 +31,20 @@ class ApiKeyFilter:
     """The name or the prefix contains this, in any case."""
 
 
+@over(api_keys.RateLimitRow)
+class RateLimit:
+    """How many requests an API key may make in an hour, and has made."""
+
+    limit: int
+    """How many it may make."""
+    used: int
+    """How many it has made in this hour."""
+    remaining: int
+    """How many are left."""
+    resets_at: datetime
+    """When counting begins anew."""
+
+
 @over(api_keys.ApiKeyRow, by_id=api_keys.BY_ID)
 class ApiKey(Node):
     """How a runtime or a script signs in. The key itself was shown once, when it was made."""
@@ -51,6 +65,12 @@ class ApiKey(Node):
     """Until when it is good; null for ever."""
     created_at: datetime
     """When it was made."""
+    usage: RateLimit | None = related(api_keys.RATE)
+    """Its requests of this hour."""
+    replaces: ApiKey | None = related(api_keys.BY_ID, id="replaces")
+    """The key that it was made for by `rotateApiKey`."""
+    replaced_by: ApiKey | None = related(api_keys.REPLACED_BY)
+    """The key that `rotateApiKey` made for it."""
     workspace: Workspace | None = related(workspaces.BY_ID, id="workspace_id")
     """The workspace that it is for."""
     created_by: User | None = related(users.BY_ID, id="created_by")

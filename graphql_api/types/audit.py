@@ -48,6 +48,10 @@ class AuditLog(Node):
     """To which kind of thing."""
     resource_id: UUID | None
     """To which thing: its database id."""
+    user_id: UUID | None
+    """The database id of the person who did it, even if you may see that person no more."""
+    api_key_id: UUID | None
+    """The database id of the API key that did it."""
     details: Json | None
     """What changed, without secrets."""
     ip_address: str | None

@@ -12,6 +12,8 @@ import strawberry
 from strawberry.types import get_object_definition
 
 from graphql_api.declare import described
+from graphql_api.types.plans import PlanLimit
+from graphql_api.types.scalars import BigInt
 from resolvers import accounts, errors, passwords
 from resolvers.errors import Refusal
 
@@ -81,6 +83,20 @@ class UnauthenticatedError(UserError):
 @telling(errors.Conflict)
 class ConflictError(UserError):
     """Somebody else was first. Read it again, then decide."""
+
+
+@telling(errors.PlanLimit)
+class PlanLimitError(UserError):
+    """The workspace's plan allows no more of this. `Workspace.usage` tells of it in advance."""
+
+    limit: PlanLimit
+    """Of what it allows no more."""
+    used: BigInt
+    """How many there are."""
+    allowed: BigInt
+    """How many it allows."""
+    plan: str
+    """The plan that the workspace is on."""
 
 
 @telling(accounts.InvalidCredentials)

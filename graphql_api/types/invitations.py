@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from db import invitations, users, workspaces
-from graphql_api.declare import Node, enum, filtering, over, related
+from graphql_api.declare import Node, column, enum, filtering, over, related
 
 if TYPE_CHECKING:
     from graphql_api.types.users import User
@@ -26,6 +27,28 @@ class InvitationFilter:
     """The address contains this, in any case."""
 
 
+@over(invitations.ReceivedInvitationRow)
+class ReceivedInvitation:
+    """An invitation to you that you can accept or decline."""
+
+    database_id: UUID = column("id")
+    """Its id in the database: for `acceptInvitation` and `declineInvitation`."""
+    workspace_name: str
+    """What the workspace is called."""
+    workspace_slug: str
+    """Its name in addresses."""
+    invited_by_name: str | None
+    """Who invites you; null if the account is gone."""
+    role: invitations.InvitedRole
+    """The role that it offers."""
+    permissions: list[str]
+    """Scopes that it offers beyond the role."""
+    created_at: datetime
+    """When it was made."""
+    expires_at: datetime
+    """Until when it can be accepted."""
+
+
 @over(invitations.InvitationRow, by_id=invitations.BY_ID)
 class WorkspaceInvitation(Node):
     """An invitation into a workspace. Admins see them."""
@@ -34,12 +57,16 @@ class WorkspaceInvitation(Node):
     """The address that it was sent to."""
     role: invitations.InvitedRole
     """The role that it offers."""
+    permissions: list[str]
+    """Scopes that it offers beyond the role."""
     created_at: datetime
     """When it was made."""
     expires_at: datetime
     """Until when it can be accepted."""
     accepted_at: datetime | None
     """When it was accepted."""
+    declined_at: datetime | None
+    """When it was declined."""
     revoked_at: datetime | None
     """When it was taken back."""
     workspace: Workspace | None = related(workspaces.BY_ID, id="workspace_id")

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db import api_keys, users, viewers, workspaces
-from graphql_api.declare import connected, over, related
+from db import api_keys, invitations, ownership, users, viewers, workspaces
+from db.workspaces import DELETED as DELETED_WORKSPACES
+from graphql_api.declare import connected, listed, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.scalars import BigInt
 from graphql_api.types.workspaces import WorkspaceFilter
 
 if TYPE_CHECKING:
-    from graphql_api.types.api_keys import ApiKey
+    from graphql_api.types.api_keys import ApiKey, RateLimit
+    from graphql_api.types.invitations import ReceivedInvitation
+    from graphql_api.types.ownership import OwnershipOffer
     from graphql_api.types.users import User
-    from graphql_api.types.workspaces import Workspace
+    from graphql_api.types.workspaces import DeletedWorkspace, Workspace
 
 
 @over(viewers.DashboardRow)
@@ -42,3 +45,11 @@ class Viewer:
     """The workspaces that you belong to, or the one of the API key."""
     dashboard: Dashboard | None = related(viewers.DASHBOARD)
     """What you may see, in numbers; null for an API key."""
+    invitations: list[ReceivedInvitation] = listed(invitations.RECEIVED)
+    """What you are invited to, at the address of your account once it is verified."""
+    ownership_offers: list[OwnershipOffer] = listed(ownership.RECEIVED)
+    """The workspaces that are offered to you."""
+    deleted_workspaces: list[DeletedWorkspace] = listed(DELETED_WORKSPACES)
+    """The workspaces that you deleted and can restore."""
+    rate_limit: RateLimit | None = related(api_keys.RATE_OF_VIEWER)
+    """Your requests of this hour; null for a person."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
@@ -15,12 +16,14 @@ from db import (
     integrations,
     invitations,
     members,
+    ownership,
+    plans,
     users,
     workflows,
     workspaces,
 )
 from db.json import Json
-from graphql_api.declare import Node, connected, enum, filtering, listed, over, related
+from graphql_api.declare import Node, column, connected, enum, filtering, listed, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.api_keys import ApiKeyFilter
 from graphql_api.types.audit import AuditLogFilter
@@ -29,6 +32,7 @@ from graphql_api.types.executions import ExecutionFilter
 from graphql_api.types.integrations import IntegrationFilter
 from graphql_api.types.invitations import InvitationFilter
 from graphql_api.types.members import MemberFilter
+from graphql_api.types.ownership import OwnershipOfferFilter
 from graphql_api.types.workflows import WorkflowFilter
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
     from graphql_api.types.integrations import Integration
     from graphql_api.types.invitations import WorkspaceInvitation
     from graphql_api.types.members import WorkspaceMember
+    from graphql_api.types.ownership import OwnershipOffer
+    from graphql_api.types.plans import PlanUsage
     from graphql_api.types.users import User
     from graphql_api.types.workflows import Workflow
 
@@ -51,6 +57,7 @@ def by_slug(
 
 
 enum(workspaces.WorkspaceOrder, "Orders of workspaces.")
+enum(workspaces.DefaultRole, "What an invitation offers that names no role.")
 
 
 @filtering(workspaces.CONDITIONS, members=members.BY_WORKSPACE, workflows=workflows.BY_WORKSPACE)
@@ -69,6 +76,36 @@ class WorkspaceFilter:
     """Has a workflow that passes."""
 
 
+@over(workspaces.SettingsRow)
+class WorkspaceSettings:
+    """What the team chose, or the defaults."""
+
+    default_role: workspaces.DefaultRole
+    """The role that an invitation offers where it names none."""
+    invitation_days: int
+    """How many days an invitation can be accepted."""
+    invitation_domains: list[str]
+    """Invitations go to addresses of these domains only; to any where there are none."""
+    api_key_days: int | None
+    """The longest that an API key may live, in days; null for ever."""
+
+
+@over(workspaces.DeletedWorkspaceRow)
+class DeletedWorkspace:
+    """A workspace that you deleted, and can restore for a while. Nobody else sees it."""
+
+    database_id: UUID = column("id")
+    """Its id in the database: for `restoreWorkspace`."""
+    name: str
+    """What people saw."""
+    slug: str
+    """The name in addresses, which is kept for it."""
+    deleted_at: datetime
+    """When it was deleted."""
+    restorable_until: datetime
+    """When it is removed for good, with all that is in it."""
+
+
 @over(workspaces.WorkspaceRow, by_id=workspaces.BY_ID)
 class Workspace(Node):
     """What a team owns together."""
@@ -82,9 +119,11 @@ class Workspace(Node):
     plan_type: str
     """The plan that it is on, such as `free`."""
     plan_limits: Json
-    """What the plan allows."""
-    settings: Json
+    """What this workspace is allowed other than its plan allows; `usage` has what is in force."""
+    settings: WorkspaceSettings | None = related(workspaces.SETTINGS)
     """What the team chose."""
+    usage: list[PlanUsage] = listed(plans.USAGE)
+    """How much is in use of what the plan allows."""
     created_at: datetime
     """When it was made."""
     updated_at: datetime
@@ -99,6 +138,10 @@ class Workspace(Node):
         invitations.BY_WORKSPACE, InvitationFilter, invitations.InvitationOrder.NEWEST
     )
     """Who was asked to join. For admins."""
+    ownership_offers: Connection[OwnershipOffer] = connected(
+        ownership.BY_WORKSPACE, OwnershipOfferFilter, ownership.OwnershipOfferOrder.NEWEST
+    )
+    """Whom the owner offered the workspace to. For admins, and for whom it is offered to."""
     workflows: Connection[Workflow] = connected(
         workflows.BY_WORKSPACE, WorkflowFilter, workflows.WorkflowOrder.NAME
     )

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from db.secrets import Secrets
+from db.secrets import Box, Secrets
 from db.session import Database, connect
 from graphql_api.execute import Executor, Path
 from graphql_api.limits import Limits
 from graphql_api.schema import schema
 from resolvers.context import Resources
+from resolvers.mail import Mail, to_the_log
 from resolvers.passwords import Passwords
 from resolvers.tokens import Tokens
 from tests import sample
@@ -57,6 +58,7 @@ def asking(secrets: Secrets) -> Callable[[Database, Path], Asking]:
     """Makes who asks a database along a path; ``more`` are other resources than the usual."""
 
     def make(database: Database, path: Path, **more: Any) -> Asking:
+        more = {"mail": Mail(Box(secrets, "mail"), to_the_log), **more}
         resources = Resources(database, Passwords(), Tokens(secrets), **more)
         only = "loaders" if path == "loaders" else None
         return Asking(Executor(schema, resources, ROOMY, only=only), path)

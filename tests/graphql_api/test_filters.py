@@ -26,6 +26,7 @@ WHERE = {
     "ExecutionFilter": ("Execution", "executions", None),
     "MemberFilter": ("WorkspaceMember", "members", "workspace"),
     "InvitationFilter": ("WorkspaceInvitation", "invitations", "workspace"),
+    "OwnershipOfferFilter": ("OwnershipOffer", "ownershipOffers", "workspace"),
     "IntegrationFilter": ("Integration", "integrations", "workspace"),
     "ApiKeyFilter": ("ApiKey", "apiKeys", "workspace"),
     "AuditLogFilter": ("AuditLog", "auditLogs", "workspace"),
@@ -70,7 +71,8 @@ def has(field: str, filter: str) -> Meaning:
 
 
 def is_open(_: Rows, row: Row, wanted: bool) -> bool:
-    answered = row["accepted_at"] or row["revoked_at"]
+    ends = ("accepted_at", "declined_at", "revoked_at", "withdrawn_at")
+    answered = any(row.get(end) for end in ends)
     return (not answered and row["expires_at"] > datetime.now(UTC)) is wanted
 
 
@@ -123,6 +125,7 @@ MEANINGS: dict[str, dict[str, tuple[Any, Meaning]]] = {
         "role": (["EDITOR"], is_in("role")),
         "search": ("guest3@", contains("email")),
     },
+    "OwnershipOfferFilter": {"open": (True, is_open)},
     "IntegrationFilter": {
         "serviceName": (["slack"], is_in("service_name")),
         "serviceType": (["oauth2"], is_in("service_type")),

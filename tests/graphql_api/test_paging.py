@@ -36,6 +36,7 @@ ORDERS = {
         "ROLE": "role joined_at",
     },
     "WorkspaceInvitation": {"NEWEST": "-created_at", "OLDEST": "created_at", "EMAIL": "email"},
+    "OwnershipOffer": {"NEWEST": "-created_at", "OLDEST": "created_at"},
     "Workflow": {
         "NAME": "name",
         "NEWEST": "-created_at",

@@ -61,7 +61,11 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
         *("Execution.timeline", "NodeTimeline.firstLine", "NodeTimeline.lastLine"),
     }
     in_the_bin = {"Workspace.deletedWorkflows", "DeletedWorkflow.createdBy"}
-    of_who_asks = {"Query.viewer", "Viewer.user", "Viewer.apiKey", "Query.workspaceBySlug"}
+    of_who_asks = {
+        *("Query.viewer", "Viewer.user", "Viewer.apiKey", "Query.workspaceBySlug"),
+        *("Viewer.invitations", "Viewer.ownershipOffers", "Viewer.deletedWorkspaces"),
+        *("Viewer.rateLimit", "ApiKey.usage", "Workspace.settings", "Workspace.usage"),
+    }
 
     assert {*BONDS, *ROOT_LISTS, *in_numbers, *in_the_bin, *of_who_asks} == set(leading_fields())
 
