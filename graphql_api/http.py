@@ -47,7 +47,9 @@ log = structlog.stdlib.get_logger("graphql_api.http")
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
-RATES = ("RateLimit", "RateLimit-Policy")
+TOLD = ("X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate", "RateLimit",
+        "RateLimit-Policy")
+"""The headers of an answer that pages on other hosts may read."""
 LONGEST_ACCEPT = 1_000
 LONGEST_AGENT = 500
 QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
@@ -86,7 +88,7 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
             allow_origins=origins,
             allow_methods=rules.methods.split(", "),
             allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate", *RATES],
+            expose_headers=TOLD,
             max_age=86_400,
         )
     ]

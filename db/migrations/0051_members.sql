@@ -110,18 +110,18 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_invitations;
+    invitation public.workspace_invitations;
 BEGIN
-    SELECT * INTO found FROM public.workspace_invitations i WHERE i.id = p_id FOR UPDATE;
-    IF NOT FOUND OR found.workspace_id <> ALL (app.ws(30, NULL)) THEN
+    SELECT * INTO invitation FROM public.workspace_invitations i WHERE i.id = p_id FOR UPDATE;
+    IF NOT FOUND OR invitation.workspace_id <> ALL (app.ws(30, NULL)) THEN
         RAISE EXCEPTION 'there is no such invitation'
               USING ERRCODE = 'no_data_found', CONSTRAINT = 'workspace_invitations_visible';
     END IF;
-    IF num_nonnulls(found.accepted_at, found.revoked_at, found.declined_at) > 0 THEN
+    IF num_nonnulls(invitation.accepted_at, invitation.revoked_at, invitation.declined_at) > 0 THEN
         RAISE EXCEPTION 'the invitation was answered or taken back'
               USING ERRCODE = 'object_not_in_prerequisite_state', CONSTRAINT = 'workspace_invitations_answered';
     END IF;
-    RETURN found;
+    RETURN invitation;
 END $$;
 
 -- A new token and a new time; what the earlier message holds is worth nothing from here on.
@@ -130,13 +130,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_invitations := app.lock_invitation(p_id);
+    invitation public.workspace_invitations := app.lock_invitation(p_id);
 BEGIN
     UPDATE public.workspace_invitations i
        SET token_hash = p_token_hash,
            expires_at = now() + make_interval(days => coalesce((w.settings ->> 'invitation_days')::integer, 7))
       FROM public.workspaces w
-     WHERE i.id = found.id AND w.id = found.workspace_id;
+     WHERE i.id = invitation.id AND w.id = invitation.workspace_id;
 END $$;
 
 CREATE FUNCTION app.revoke_invitation(p_id uuid) RETURNS void
@@ -144,9 +144,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_invitations := app.lock_invitation(p_id);
+    invitation public.workspace_invitations := app.lock_invitation(p_id);
 BEGIN
-    UPDATE public.workspace_invitations i SET revoked_at = now() WHERE i.id = found.id;
+    UPDATE public.workspace_invitations i SET revoked_at = now() WHERE i.id = invitation.id;
 END $$;
 
 -- The open invitation with this token or this id that is for the viewer, locked. For the viewer is one
@@ -156,10 +156,10 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found    public.workspace_invitations;
+    invitation    public.workspace_invitations;
     verified boolean;
 BEGIN
-    SELECT i.* INTO found
+    SELECT i.* INTO invitation
       FROM public.workspace_invitations i
      WHERE (i.token_hash = p_token_hash OR i.id = p_id)
        AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.declined_at IS NULL AND i.expires_at > now()
@@ -167,16 +167,16 @@ BEGIN
        FOR UPDATE;
     SELECT u.email_verified INTO verified
       FROM public.users u
-     WHERE u.id = app.uid() AND lower(u.email) = lower(found.email);
+     WHERE u.id = app.uid() AND lower(u.email) = lower(invitation.email);
     IF verified IS NULL THEN
         RAISE EXCEPTION 'there is no such open invitation'
               USING ERRCODE = 'no_data_found', CONSTRAINT = 'workspace_invitations_open';
     END IF;
-    IF NOT verified AND found.token_hash IS DISTINCT FROM p_token_hash THEN
+    IF NOT verified AND invitation.token_hash IS DISTINCT FROM p_token_hash THEN
         RAISE EXCEPTION 'the address of the account is not verified'
               USING ERRCODE = 'insufficient_privilege', CONSTRAINT = 'users_email_verified';
     END IF;
-    RETURN found;
+    RETURN invitation;
 END $$;
 
 DROP FUNCTION app.accept_invitation(bytea);
@@ -186,13 +186,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_invitations := app.lock_received(p_id, p_token_hash);
+    invitation public.workspace_invitations := app.lock_received(p_id, p_token_hash);
 BEGIN
-    UPDATE public.workspace_invitations i SET accepted_at = now() WHERE i.id = found.id;
+    UPDATE public.workspace_invitations i SET accepted_at = now() WHERE i.id = invitation.id;
     INSERT INTO public.workspace_users (workspace_id, user_id, role, permissions, invited_by, invited_at)
-    VALUES (found.workspace_id, app.uid(), found.role, found.permissions, found.invited_by, found.created_at)
+    VALUES (invitation.workspace_id, app.uid(), invitation.role, invitation.permissions, invitation.invited_by, invitation.created_at)
         ON CONFLICT DO NOTHING;
-    RETURN found.workspace_id;
+    RETURN invitation.workspace_id;
 END $$;
 
 CREATE FUNCTION app.decline_invitation(p_id uuid, p_token_hash bytea) RETURNS void
@@ -200,9 +200,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_invitations := app.lock_received(p_id, p_token_hash);
+    invitation public.workspace_invitations := app.lock_received(p_id, p_token_hash);
 BEGIN
-    UPDATE public.workspace_invitations i SET declined_at = now() WHERE i.id = found.id;
+    UPDATE public.workspace_invitations i SET declined_at = now() WHERE i.id = invitation.id;
 END $$;
 
 -- What the viewer is invited to, at an address that is known to be theirs.
@@ -233,14 +233,14 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found public.workspace_users;
+    member public.workspace_users;
 BEGIN
-    SELECT * INTO found FROM public.workspace_users m WHERE m.id = p_id FOR UPDATE;
-    IF NOT FOUND OR found.workspace_id <> ALL (app.ws(10, 'workspace:read')) THEN
+    SELECT * INTO member FROM public.workspace_users m WHERE m.id = p_id FOR UPDATE;
+    IF NOT FOUND OR member.workspace_id <> ALL (app.ws(10, 'workspace:read')) THEN
         RAISE EXCEPTION 'there is no such member'
               USING ERRCODE = 'no_data_found', CONSTRAINT = 'members_visible';
     END IF;
-    RETURN found;
+    RETURN member;
 END $$;
 
 -- NULL leaves the role, or the permissions, as they are.

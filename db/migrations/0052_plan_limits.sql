@@ -26,14 +26,14 @@ AS $$
     SELECT ((app.plan_defaults(p_plan) || p_limits) ->> p_limit)::bigint
 $$;
 
+-- Other names are other files' business: 0080 has some.
 CREATE FUNCTION app.plan_limits_are_good(p_limits jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE WHEN jsonb_typeof(p_limits) = 'object' THEN
                NOT EXISTS (SELECT FROM jsonb_each(p_limits) l
-                            WHERE NOT (app.plan_defaults('free') ? l.key
-                                       OR l.key IN ('logDays', 'executionDays', 'auditDays'))  -- 0080
-                               OR l.value::text !~ '^(null|0|[1-9][0-9]{0,17})$')
+                            WHERE app.plan_defaults('free') ? l.key
+                              AND l.value::text !~ '^(null|0|[1-9][0-9]{0,17})$')
            ELSE false END
 $$;
 
@@ -84,7 +84,8 @@ BEGIN
               WHERE i.workspace_id = p_workspace AND i.expires_at > now()
                 AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.declined_at IS NULL)
         WHEN 'workflows' THEN
-            (SELECT count(*) FROM public.workflows w WHERE w.workspace_id = p_workspace)
+            (SELECT count(*) FROM public.workflows w
+              WHERE w.workspace_id = p_workspace AND w.deleted_at IS NULL)  -- 0060 has the column
         WHEN 'deployments' THEN
             (SELECT count(*) FROM public.deployments d
               WHERE d.workspace_id = p_workspace AND d.status NOT IN ('failed', 'stopped'))

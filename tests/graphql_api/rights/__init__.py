@@ -4,7 +4,7 @@ Every cell of the table is tried by ``test_rights.py``; ``docs/permissions.md`` 
 table by ``python -m tests.graphql_api.rights``.
 """
 
-from tests.graphql_api.rights import accounts, executions, integrations, workflows
+from tests.graphql_api.rights import accounts, executions, integrations, workflows, workspaces
 from tests.graphql_api.rights.table import Right
 
 RIGHTS: dict[str, Right] = {
@@ -12,4 +12,5 @@ RIGHTS: dict[str, Right] = {
     **workflows.RIGHTS,
     **integrations.RIGHTS,
     **executions.RIGHTS,
+    **workspaces.RIGHTS,  # last: they make everybody the owner of something
 }
