@@ -64,6 +64,11 @@ BOTH_WAYS = {
     "executions_deployment_fkey": ("Execution.deployment", "Deployment.executions"),
     "execution_logs_execution_id_fkey": ("ExecutionLog.execution", "Execution.logs"),
     "api_keys_workspace_id_fkey": ("ApiKey.workspace", "Workspace.apiKeys"),
+    "ownership_offers_workspace_id_fkey": (
+        "OwnershipOffer.workspace",
+        "Workspace.ownershipOffers",
+    ),
+    "api_keys_replaces_fkey": ("ApiKey.replaces", "ApiKey.replacedBy"),
     "api_keys_created_by_fkey": ("ApiKey.createdBy", "User.createdApiKeys"),
 }
 """The field that follows each foreign key, and the one that follows it back."""
@@ -71,6 +76,9 @@ BOTH_WAYS = {
 NOT_BOTH_WAYS = {
     "workspaces_owner_is_member": "Workspace.owner says it: the owner is a member by constraint",
     "workspace_invitations_invited_by_fkey": "an invitation is looked for in its workspace",
+    "ownership_offers_offered_by_fkey": "an offer is looked for in its workspace",
+    "ownership_offers_offered_to_fkey": "Viewer.ownershipOffers has one's own that are open",
+    "execution_months_workspace_id_fkey": "added up in Workspace.usage",
     "execution_streams_execution_id_fkey": "a counter of the database's own",
     "execution_originals_execution_id_fkey": "sealed; shown by the mutation revealExecution",
     "api_key_usage_key_id_fkey": "a counter of the database's own",
@@ -93,6 +101,7 @@ NOT_SHOWN = {
     "users.oauth_provider": "how somebody signs in is nobody else's business",
     "users.oauth_id": "how somebody signs in is nobody else's business",
     "workspaces.owner_role": "a constant, for a foreign key",
+    "workspaces.deleted_at": "what is deleted is no Workspace, but a DeletedWorkspace",
     "workflow_versions.workspace_id": "the workflow's",
     "workflow_versions.node_ids": "part of the definition",
     "execution_logs.workspace_id": "the execution's",
@@ -178,7 +187,7 @@ def type_of(name: str) -> str:
 
 
 def test_every_table_of_the_ordered_design_is_a_node() -> None:
-    assert ERD | {"workspace_invitations"} == set(TYPES)
+    assert ERD | {"workspace_invitations", "ownership_offers"} == set(TYPES)
     for type_ in TABLES:
         found = ALL_TYPES[type_]
         assert isinstance(found, GraphQLObjectType)

@@ -181,8 +181,8 @@ async def test_a_key_counts_its_requests_and_says_what_is_left(
         await asker_of(key.header, HERE, resources)
     reset_at = refused.value.reset_at
     assert [each.allowance for each in askers if isinstance(each, KeyAsker)] == [
-        (1, reset_at),
-        (0, reset_at),
+        (2, 1, reset_at),
+        (2, 0, reset_at),
     ]
     assert timedelta(0) < reset_at - datetime.now(UTC) <= timedelta(hours=1)
 
