@@ -4,7 +4,7 @@ They are a JSON object of texts, bound to the workspace and the integration that
 """
 
 from collections.abc import Mapping
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -23,21 +23,6 @@ SELECT workspace_id, credentials, credentials_key_id FROM app.read_credentials_t
 OF_WORKSPACE: LiteralString = """
 SELECT integration_id, credentials, credentials_key_id FROM app.read_workspace_credentials($1)
 """
-UNDER_OTHER_KEYS: LiteralString = """
-SELECT integration_id, workspace_id, credentials, credentials_key_id
-  FROM app.read_credentials_under_other_keys($1, $2, $3)
-"""
-COUNT_UNDER_OTHER_KEYS: LiteralString = "SELECT app.count_credentials_under_other_keys($1)"
-REWRAP: LiteralString = "SELECT app.rewrap_credentials($1, $2, $3, $4)"
-
-
-class Rewrapped(NamedTuple):
-    """What became of a page of integrations; ``last`` is the id to go on behind."""
-
-    last: UUID
-    done: int
-    closed: list[UUID]
-    """Those that could not be opened, and are as they were."""
 
 
 def encrypt_credentials(
@@ -90,28 +75,3 @@ async def of_workspace(database: Database, workspace_id: UUID) -> list[dict[str,
         except NotOpened:
             continue  # what nobody can open, nobody can have written into a log
     return opened
-
-
-async def count_under_other_keys(database: Database) -> int:
-    async with database.working() as transaction:
-        return await transaction.value(COUNT_UNDER_OTHER_KEYS, database.sealing.key_id(PURPOSE))
-
-
-async def rewrap(database: Database, behind: UUID, most: int) -> Rewrapped | None:
-    """Seal the next ``most`` that other keys sealed with the present one; None at the end.
-
-    One that is rotated at the same moment stays as it was rotated.
-    """
-    sealing, closed, done, last = database.sealing, list[UUID](), 0, behind
-    key_id = sealing.key_id(PURPOSE)
-    async with database.working() as transaction:
-        rows = await transaction.fetch(UNDER_OTHER_KEYS, key_id, behind, most)
-        for last, workspace_id, text, old_id in rows:
-            try:
-                plain = decrypt_credentials(sealing, workspace_id, last, Sealed(text, old_id))
-            except NotOpened:
-                closed.append(last)
-                continue
-            sealed = encrypt_credentials(sealing, workspace_id, last, plain)
-            done += await transaction.value(REWRAP, last, text, sealed.text, sealed.key_id)
-    return Rewrapped(last, done, closed) if rows else None

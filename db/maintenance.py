@@ -27,6 +27,7 @@ Report = Callable[[str], None]
 EVERY = timedelta(minutes=10)
 ROWS = 5_000
 """Rows that one statement takes away: some ten milliseconds."""
+DELIVERIES_KEPT = timedelta(days=30)
 ATTEMPTS = 5
 PAUSE = 1.0
 """Seconds until the next try where a transaction of somebody else's is in the way."""
@@ -37,6 +38,7 @@ LAST: LiteralString = "SELECT app.last_maintenance()"
 MONTHS: LiteralString = "SELECT partition FROM ops.expired_months()"
 DROP: LiteralString = "SELECT ops.drop_month($1)"
 WORKSPACES: LiteralString = "SELECT app.expired_workspaces()"
+DELIVERIES: LiteralString = "SELECT app.forget_deliveries($1, $2)"
 NOTE: LiteralString = "SELECT app.note_maintenance($1)"
 
 EXPIRE: dict[str, LiteralString] = {
@@ -115,6 +117,7 @@ async def _do(connection: "Connection[Record]", report: Report) -> Done:
         for kind, statement in EXPIRE.items():
             await _expire(connection, done, kind, statement, workspace)
     await _drop_months(connection, done)
+    await _forget_deliveries(connection, done)
     done.gone["sessions_and_hours"] = await connection.fetchval("SELECT app.forget_expired()")
     done.gone["workspaces"] = await connection.fetchval("SELECT app.purge_workspaces($1)", ROWS)
     return done
@@ -144,6 +147,14 @@ async def _expire(
             return
         gone, more = row
         done.gone[kind] = done.gone.get(kind, 0) + gone
+
+
+async def _forget_deliveries(connection: "Connection[Record]", done: Done) -> None:
+    """Take away what webhooks were told too long ago to be told again."""
+    gone = ROWS
+    while gone == ROWS:
+        gone = await connection.fetchval(DELIVERIES, DELIVERIES_KEPT, ROWS)
+        done.gone["webhook_deliveries"] = done.gone.get("webhook_deliveries", 0) + gone
 
 
 async def _patiently(

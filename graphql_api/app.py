@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -29,6 +30,7 @@ from graphql_api.schema import schema
 from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.delivering import Delivering
 from resolvers.known_secrets import KnownSecrets
 from resolvers.mail import Mail, smtp, to_the_log
 from resolvers.nats_hints import NatsHints
@@ -59,6 +61,7 @@ def create_app(settings: Settings) -> Starlette:
                 beside(keep_maintaining(url, secrets, log.info, metrics.maintained)),
                 beside(keep_reaping(url, secrets, watching, log.info)),
                 beside(app.state.resources.mail.keep_delivering(app.state.resources.database)),
+                beside(keep_sending(settings, app.state.resources)),
             ):
                 yield
 
@@ -109,6 +112,17 @@ def routes(settings: Settings, draining: Draining) -> list[BaseRoute]:
     if settings.graphiql:
         found += [Route("/", _to_graphiql), *graphiql.routes(demo=_demo(settings))]
     return found
+
+
+async def keep_sending(settings: Settings, resources: Resources) -> None:
+    """Send what webhooks are to be told, unless another command does."""
+    if settings.deliver_webhooks:
+        await delivering_of(settings, resources).keep_delivering()
+
+
+def delivering_of(settings: Settings, resources: Resources) -> Delivering:
+    patience = timedelta(days=settings.webhook_patience_days)
+    return Delivering(resources.database, resources.outgoing, patience)
 
 
 @asynccontextmanager

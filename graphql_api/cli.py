@@ -106,6 +106,21 @@ def reap(*, data: Data = None) -> int:
 
 
 @app.command
+def deliver(
+    *,
+    once: Annotated[
+        bool, Parameter(help="Send what is due now, and end.", negative="")
+    ] = False,
+    data: Data = None,
+) -> int:
+    """Send what webhooks are to be told, until Ctrl-C.
+
+    A running server does so by itself, unless DELIVER_WEBHOOKS is off.
+    """
+    return asyncio.run(_deliver(read_settings(data=data), once=once))
+
+
+@app.command
 def rotate_credentials(*, data: Data = None) -> int:
     """Seal the stored credentials anew with SECRET_KEY, after it was changed.
 
@@ -335,6 +350,23 @@ async def _reap(settings: Settings) -> int:
         await bring_up(place, settings, report)
         ended = await reaping.reap(place.url, place.secrets, Streams())
     report(f"Gave up {ended} silent executions")
+    return 0
+
+
+async def _deliver(settings: Settings, *, once: bool) -> int:
+    from pydantic import SecretStr  # noqa: PLC0415
+
+    from graphql_api.app import delivering_of, resources  # noqa: PLC0415
+
+    async with home(settings, report, share=True) as place:
+        await bring_up(place, settings, report)
+        here = {"database_url": SecretStr(place.url), "secret_key": SecretStr(place.secret)}
+        async with resources(settings.model_copy(update=here)) as shared:
+            sender = delivering_of(settings, shared)
+            if not once:
+                report("Sending what webhooks are to be told, until Ctrl-C")
+                await sender.keep_delivering()
+            report(f"Sent {await sender.deliver()} deliveries")
     return 0
 
 

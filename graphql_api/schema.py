@@ -31,6 +31,7 @@ from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
+from graphql_api.types.webhook_changes import WebhookMutations
 from graphql_api.types.workflow_changes import WorkflowMutations
 from graphql_api.types.workflows import Workflow, WorkflowFilter
 from graphql_api.types.workspace_changes import WorkspaceMutations
@@ -83,6 +84,7 @@ class Mutation(
     InvitationMutations,
     MemberMutations,
     RuntimeMutations,
+    WebhookMutations,
     WorkflowMutations,
     WorkspaceMutations,
 ):

@@ -189,6 +189,18 @@ class Settings(BaseSettings):
         "any port.",
     )
 
+    deliver_webhooks: bool = Field(
+        default=True,
+        description="Send what webhooks are to be told from the processes that serve. Off: "
+        "`graphql-api deliver` does, beside them.",
+    )
+    webhook_patience_days: float = Field(
+        default=5,
+        gt=0,
+        le=365,
+        description="A webhook where nothing arrives for so long is switched off.",
+    )
+
     # What a request may ask
     introspection: bool = Field(
         default_factory=_in_development, description="Answer questions about the schema."

@@ -86,6 +86,7 @@ async def create(context: Context, given: Connecting) -> UUID:
             may = await integrations.right_in_workspace(transaction, new.workspace_id)
             _check(may, "workspaces_visible", ("input", "workspaceId"))
             await integrations.create(transaction, new, sealed)
+    context.resources.known.forget(new.workspace_id)
     return new.id
 
 
@@ -129,6 +130,7 @@ async def rotate(context: Context, given: Rotating) -> None:
                 test_method=method,
                 test_url=url,
             )
+    context.resources.known.forget(row.workspace_id)
 
 
 async def set_status(context: Context, id: UUID, status: IntegrationStatus) -> None:

@@ -93,6 +93,15 @@ SAID = {
         "You may read this execution but not what was masked of it; that takes the owner of the"
         " workspace, or the scope executions:raw."
     ),
+    "webhooks_visible": "There is no such webhook, or you may not see it.",
+    "webhooks_write": (
+        "You may read this workspace but not have others told of it; that takes the role of an"
+        " admin."
+    ),
+    "webhooks_most": "A workspace has at most 20 webhooks; remove one, or have one told of more.",
+    "webhooks_active": "The webhook is switched off; make it active first.",
+    "webhook_deliveries_visible": "There is no such delivery, or you may not see it.",
+    "webhook_deliveries_idle": "The delivery is under way; wait to see what comes of it.",
     "deployments_visible": "There is no such deployment, or you may not see it.",
     "deployments_of_workflow": "The workflow has no such deployment.",
     "deployments_version": "The deployment runs another version; leave the version out.",

@@ -34,6 +34,8 @@ TABLES = {
     "OwnershipOffer": "ownership_offers",
     "ApiKey": "api_keys",
     "AuditLog": "audit_logs",
+    "Webhook": "webhooks",
+    "WebhookDelivery": "webhook_deliveries",
 }
 """The table whose rows each type shows."""
 
@@ -61,6 +63,7 @@ BONDS = {
     "User.createdIntegrations": bond("Integration", id="created_by"),
     "User.createdDeployments": bond("Deployment", id="created_by"),
     "User.createdApiKeys": bond("ApiKey", id="created_by"),
+    "User.createdWebhooks": bond("Webhook", id="created_by"),
     "User.auditLogs": bond("AuditLog", id="user_id"),
     "WorkspaceMember.workspace": bond("Workspace", workspace_id="id"),
     "WorkspaceMember.user": bond("User", user_id="id"),
@@ -78,6 +81,12 @@ BONDS = {
     "OwnershipOffer.workspace": bond("Workspace", workspace_id="id"),
     "OwnershipOffer.offeredBy": bond("User", offered_by="id"),
     "OwnershipOffer.offeredTo": bond("User", offered_to="id"),
+    "Workspace.webhooks": bond("Webhook", id="workspace_id"),
+    "Webhook.workspace": bond("Workspace", workspace_id="id"),
+    "Webhook.createdBy": bond("User", created_by="id"),
+    "Webhook.deliveries": bond("WebhookDelivery", id="webhook_id"),
+    "WebhookDelivery.workspace": bond("Workspace", workspace_id="id"),
+    "WebhookDelivery.webhook": bond("Webhook", webhook_id="id"),
     "WorkspaceInvitation.workspace": bond("Workspace", workspace_id="id"),
     "WorkspaceInvitation.invitedBy": bond("User", invited_by="id"),
     "Workflow.workspace": bond("Workspace", workspace_id="id"),
@@ -146,6 +155,8 @@ RIGHTS = {
     "ExecutionLog": (10, "logs:read"),
     "ApiKey": (30, None),
     "AuditLog": (30, "audit:read"),
+    "Webhook": (30, None),
+    "WebhookDelivery": (30, None),
 }
 """Who sees a row: a member of its workspace with this rank, or whoever holds this scope there."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
@@ -16,12 +17,16 @@ class Listening:
 
     def __init__(self, answer: Answer) -> None:
         self.requests: list[bytes] = []
+        self.bodies: list[bytes] = []
         self.port = 0
         self._answer = answer
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
-            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: ([0-9]+)", head.lower())
+            self.bodies.append(await reader.readexactly(int(length[1]) if length else 0))
+            self.requests.append(head)
             await self._answer(reader, writer)  # until the caller has enough, and leaves
 
 

@@ -179,4 +179,28 @@ SELECT pg_temp.u7(format('audit %s %s', team, n), n * 60), CASE WHEN n < 50 THEN
        'workflow.update', 'workflow', pg_temp.u(format('workflow %s %s', team, n)), '{"new": {"name": "ümlaut"}}',
        '2001:db8::1', 'curl/8 "quoted"'
   FROM generate_series(1, 2) team, generate_series(1, 50) n;
+
+INSERT INTO webhooks (id, workspace_id, description, url, events, status, failing_since, last_delivered_at, created_by,
+                      created_at)
+SELECT pg_temp.u(format('webhook %s %s', team, n)), pg_temp.u('workspace ' || team), 'Hook “ü” ' || n % 5,
+       'https://hooks.example.org/' || n, (app.known_events())[1 : 1 + n % 3],
+       (ARRAY['active', 'inactive', 'failed'])[1 + n % 3], CASE n % 3 WHEN 2 THEN '2026-03-02'::timestamptz END,
+       CASE WHEN n > 4 THEN '2026-03-01'::timestamptz + n / 2 * interval '1 day' END,
+       pg_temp.u(format('user %s admin', team)), '2026-02-01'::timestamptz + (n / 2) * interval '1 hour'
+  FROM generate_series(1, 2) team, generate_series(1, 12) n;
+
+INSERT INTO webhook_deliveries (id, workspace_id, webhook_id, event, payload, status, attempts, next_attempt_at,
+                                last_attempt_at, response_status, error, duration_ms, delivered_at, created_at)
+SELECT pg_temp.u(format('delivery %s %s %s', team, n, d)), pg_temp.u('workspace ' || team),
+       pg_temp.u(format('webhook %s %s', team, n)), (ARRAY['ping', 'execution.ended'])[1 + d % 2],
+       '{"type": "ping", "big": 123456789012345678901234567890, "data": null}', status, d % 4,
+       CASE status WHEN 'pending' THEN '2036-03-01'::timestamptz END,
+       CASE WHEN d % 4 > 0 THEN '2026-03-01'::timestamptz + d / 3 * interval '1 min' END,
+       CASE status WHEN 'delivered' THEN 200 WHEN 'failed' THEN 503 END,
+       CASE status WHEN 'failed' THEN 'NOT_ACCEPTED' END, CASE WHEN status <> 'pending' THEN d * 10 END,
+       CASE status WHEN 'delivered' THEN '2026-03-01'::timestamptz + d / 3 * interval '1 min' END,
+       '2026-03-01'::timestamptz + d / 2 * interval '1 min'
+  FROM generate_series(1, 2) team, generate_series(1, 12) n,
+       generate_series(1, CASE WHEN n = 1 THEN 24 ELSE n % 4 END) d,
+       LATERAL (SELECT (ARRAY['pending', 'delivered', 'failed'])[1 + d % 3] AS status) s;
 ANALYZE;

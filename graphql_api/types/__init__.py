@@ -21,6 +21,7 @@ from graphql_api.types import (
     users,
     versions,
     viewers,
+    webhooks,
     workflows,
     workspaces,
 )
@@ -42,6 +43,7 @@ _modules = (
     users,
     versions,
     viewers,
+    webhooks,
     workflows,
     workspaces,
 )

@@ -11,6 +11,7 @@ from db import (
     members,
     users,
     versions,
+    webhooks,
     workflows,
     workspaces,
 )
@@ -22,6 +23,7 @@ from graphql_api.types.deployments import DeploymentFilter
 from graphql_api.types.integrations import IntegrationFilter
 from graphql_api.types.members import MemberFilter
 from graphql_api.types.versions import VersionFilter
+from graphql_api.types.webhooks import WebhookFilter
 from graphql_api.types.workflows import WorkflowFilter
 from graphql_api.types.workspaces import WorkspaceFilter
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from graphql_api.types.integrations import Integration
     from graphql_api.types.members import WorkspaceMember
     from graphql_api.types.versions import WorkflowVersion
+    from graphql_api.types.webhooks import Webhook
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
 
@@ -92,6 +95,10 @@ class User(Node):
         api_keys.BY_AUTHOR, ApiKeyFilter, api_keys.ApiKeyOrder.NEWEST
     )
     """The API keys that the person made."""
+    created_webhooks: Connection[Webhook] = connected(
+        webhooks.BY_AUTHOR, WebhookFilter, webhooks.WebhookOrder.NEWEST
+    )
+    """The webhooks that the person made, in workspaces where you are an admin."""
     audit_logs: Connection[AuditLog] = connected(
         audit.BY_USER, AuditLogFilter, audit.AuditLogOrder.NEWEST
     )

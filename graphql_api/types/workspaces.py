@@ -19,6 +19,7 @@ from db import (
     ownership,
     plans,
     users,
+    webhooks,
     workflows,
     workspaces,
 )
@@ -33,6 +34,7 @@ from graphql_api.types.integrations import IntegrationFilter
 from graphql_api.types.invitations import InvitationFilter
 from graphql_api.types.members import MemberFilter
 from graphql_api.types.ownership import OwnershipOfferFilter
+from graphql_api.types.webhooks import WebhookFilter
 from graphql_api.types.workflows import WorkflowFilter
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from graphql_api.types.ownership import OwnershipOffer
     from graphql_api.types.plans import PlanUsage
     from graphql_api.types.users import User
+    from graphql_api.types.webhooks import Webhook
     from graphql_api.types.workflows import Workflow
 
 
@@ -168,3 +171,7 @@ class Workspace(Node):
         audit.BY_WORKSPACE, AuditLogFilter, audit.AuditLogOrder.NEWEST
     )
     """Who did what in it. For admins, and keys that may read it."""
+    webhooks: Connection[Webhook] = connected(
+        webhooks.BY_WORKSPACE, WebhookFilter, webhooks.WebhookOrder.NEWEST
+    )
+    """The addresses that are told of what happens in it. For admins."""

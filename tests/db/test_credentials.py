@@ -129,7 +129,7 @@ async def test_all_come_under_the_new_key_and_progress_is_told(
 
         opened = [await credentials.of_integration(database, id) for id in ids]
         assert opened == [{"password": str(n)} for n in range(5)]
-    assert said == [f"Sealed the credentials of {n} of 5 integrations anew" for n in (2, 4, 5)]
+    assert said == [f"Sealed the secrets of {n} of 5 integrations anew" for n in (2, 4, 5)]
     assert await key_ids(world) == {AFTER.key_id("credentials")}
 
 
@@ -150,7 +150,7 @@ async def test_what_was_broken_off_goes_on_where_it_was(
         assert len(await key_ids(world)) == 2
 
         assert await rewrapping.rewrap(database, said.append)
-    assert said[-1] == "Sealed the credentials of 3 of 3 integrations anew"
+    assert said[-1] == "Sealed the secrets of 3 of 3 integrations anew"
 
 
 async def test_several_who_seal_anew_at_once_lose_nothing(world: World) -> None:
@@ -178,7 +178,7 @@ async def test_what_does_not_open_is_named_and_stays(world: World) -> None:
     async with opened_with(world, AFTER) as database:
         assert not await rewrapping.rewrap(database, said.append)
 
-    assert said[-1] == f"The credentials of integration {foreign} do not open; enter them again"
+    assert said[-1] == f"The secret {foreign} of integrations does not open; enter it again"
     assert AFTER.key_id("credentials") in await key_ids(world)
 
 

@@ -27,6 +27,8 @@ READS = {
     "execution_logs": ("viewer", "logs:read"),
     "api_keys": ("admin", None),
     "audit_logs": ("admin", "audit:read"),
+    "webhooks": ("admin", None),
+    "webhook_deliveries": ("admin", None),
 }
 
 ALL_SCOPES = [
@@ -119,6 +121,19 @@ CHANGES = {
         " VALUES ('{workspace}', 'k', sha256('{token}'), 'mcp_', '{me}')",
         "admin",
     ),
+    "make a webhook": Change(
+        "SELECT app.create_webhook(gen_random_uuid(), '{workspace}', '', 'https://example.org/',"
+        " '{{execution.ended}}', 'sealed', 'k')",
+        "admin",
+    ),
+    "switch a webhook off": Change(
+        "UPDATE webhooks SET status = 'inactive' WHERE workspace_id = '{workspace}'", "admin"
+    ),
+    "ping a webhook": Change(
+        "SELECT app.ping_webhook('{workspace}')",  # a webhook that has its workspace's id
+        "admin",
+    ),
+    "remove a webhook": Change("DELETE FROM webhooks WHERE id = '{workspace}'", "admin"),
     "revoke an API key": Change(
         "UPDATE api_keys SET status = 'revoked' WHERE workspace_id = '{workspace}'", "admin"
     ),
@@ -157,6 +172,17 @@ async def team(shared_world: World) -> Team:
     await s.execute(
         "UPDATE workflows SET name = 'not deployed' WHERE id = $1",
         await world.workflow(team.workspace, team.owner),
+    )
+    await s.execute(
+        "INSERT INTO webhooks (id, workspace_id, url, events, created_by)"
+        " VALUES ($1, $1, 'https://example.org/', '{execution.ended}', $2)",
+        team.workspace,
+        team.owner,
+    )
+    await s.execute(
+        "INSERT INTO webhook_deliveries (workspace_id, webhook_id, event, payload)"
+        " VALUES ($1, $1, 'ping', '{}')",
+        team.workspace,
     )
     await world.api_key(team.workspace, team.owner)
     await world.team()  # somebody else, of whom nothing may ever be seen

@@ -174,7 +174,7 @@ async def test_a_service_has_several_accounts_and_each_name_once(platform: Platf
 
     error = await platform.refused("createIntegration", **new(accountName=" sales "))
 
-    assert (error["code"], error["path"]) == ("INVALID_INPUT", ["input", "accountName"])
+    assert (error["code"], error["path"]) == ("CONFLICT", ["input", "accountName"])
 
 
 async def test_of_many_who_connect_the_same_account_at_once_one_does(platform: Platform) -> None:

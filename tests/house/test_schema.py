@@ -70,6 +70,9 @@ BOTH_WAYS = {
     ),
     "api_keys_replaces_fkey": ("ApiKey.replaces", "ApiKey.replacedBy"),
     "api_keys_created_by_fkey": ("ApiKey.createdBy", "User.createdApiKeys"),
+    "webhooks_workspace_id_fkey": ("Webhook.workspace", "Workspace.webhooks"),
+    "webhooks_created_by_fkey": ("Webhook.createdBy", "User.createdWebhooks"),
+    "webhook_deliveries_webhook_fkey": ("WebhookDelivery.webhook", "Webhook.deliveries"),
 }
 """The field that follows each foreign key, and the one that follows it back."""
 
@@ -106,6 +109,7 @@ NOT_SHOWN = {
     "workflow_versions.node_ids": "part of the definition",
     "execution_logs.workspace_id": "the execution's",
     "workflows.deleted_at": "what is deleted is no Workflow, but a DeletedWorkflow",
+    "webhook_deliveries.claimed_until": "whether it is being sent at this moment",
     "executions.changed": "which transaction changed it last: for the API, which watches",
 }
 
@@ -165,7 +169,7 @@ def test_no_secret_is_in_the_schema() -> None:
     assert {name for name, words in named.items() if words & secrets} == written
 
 
-def test_what_is_told_of_passwords_and_tokens_is_told_at_sign_in_only() -> None:
+def test_what_is_told_of_passwords_and_tokens_is_told_where_it_is_made_only() -> None:
     shown = {
         f"{type_.name}.{name}"
         for type_ in ALL_TYPES.values()
@@ -179,6 +183,8 @@ def test_what_is_told_of_passwords_and_tokens_is_told_at_sign_in_only() -> None:
         "SignInPayload.refreshToken",
         "RefreshSessionPayload.accessToken",
         "RefreshSessionPayload.refreshToken",
+        "CreateWebhookPayload.signingSecret",
+        "RotateWebhookSecretPayload.signingSecret",
     }
 
 
@@ -187,7 +193,8 @@ def type_of(name: str) -> str:
 
 
 def test_every_table_of_the_ordered_design_is_a_node() -> None:
-    assert ERD | {"workspace_invitations", "ownership_offers"} == set(TYPES)
+    more = {"workspace_invitations", "ownership_offers", "webhooks", "webhook_deliveries"}
+    assert ERD | more == set(TYPES)
     for type_ in TABLES:
         found = ALL_TYPES[type_]
         assert isinstance(found, GraphQLObjectType)

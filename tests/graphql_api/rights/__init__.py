@@ -4,7 +4,14 @@ Every cell of the table is tried by ``test_rights.py``; ``docs/permissions.md`` 
 table by ``python -m tests.graphql_api.rights``.
 """
 
-from tests.graphql_api.rights import accounts, executions, integrations, workflows, workspaces
+from tests.graphql_api.rights import (
+    accounts,
+    executions,
+    integrations,
+    webhooks,
+    workflows,
+    workspaces,
+)
 from tests.graphql_api.rights.table import Right
 
 RIGHTS: dict[str, Right] = {
@@ -12,5 +19,6 @@ RIGHTS: dict[str, Right] = {
     **workflows.RIGHTS,
     **integrations.RIGHTS,
     **executions.RIGHTS,
+    **webhooks.RIGHTS,
     **workspaces.RIGHTS,  # last: they make everybody the owner of something
 }

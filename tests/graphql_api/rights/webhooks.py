@@ -1,0 +1,66 @@
+"""Rights of what people do to webhooks."""
+
+from uuid import UUID
+
+from db.session import Viewer
+from tests.graphql_api.asking import Data
+from tests.graphql_api.rights.table import TEAM, WHO, World, member
+
+DESCRIPTION = "made for a test"
+
+
+async def told(world: World) -> UUID:
+    """A new webhook. There are no more than there may be."""
+    await world.superuser.execute("DELETE FROM webhooks WHERE description = $1", DESCRIPTION)
+    return await world.superuser.fetchval(
+        "INSERT INTO webhooks (workspace_id, description, url, events, created_by)"
+        " VALUES ($1, $2, 'https://hooks.example.org/', '{execution.ended}', $3) RETURNING id",
+        TEAM,
+        DESCRIPTION,
+        WHO["owner"].user_id,
+    )
+
+
+async def new(world: World, _asker: Viewer) -> Data:
+    await told(world)
+    return {
+        "input": {
+            "workspaceId": str(TEAM),
+            "url": "https://hooks.example.org/",
+            "events": ["execution.ended"],
+            "description": DESCRIPTION,
+        }
+    }
+
+
+async def changed(world: World, _asker: Viewer) -> Data:
+    return {"input": {"id": str(await told(world)), "events": ["workflow.created"]}}
+
+
+async def rotated(world: World, _asker: Viewer) -> Data:
+    return {"input": {"id": str(await told(world))}}
+
+
+async def one(world: World, _asker: Viewer) -> Data:
+    return {"id": str(await told(world))}
+
+
+async def delivery(world: World, _asker: Viewer) -> Data:
+    sent = await world.superuser.fetchval(
+        "INSERT INTO webhook_deliveries"
+        " (workspace_id, webhook_id, event, payload, status, next_attempt_at)"
+        " VALUES ($1, $2, 'ping', '{}', 'failed', NULL) RETURNING id",
+        TEAM,
+        await told(world),
+    )
+    return {"id": str(sent)}
+
+
+RIGHTS = {
+    "createWebhook": member("admin", new),
+    "updateWebhook": member("admin", changed),
+    "rotateWebhookSecret": member("admin", rotated),
+    "deleteWebhook": member("admin", one),
+    "pingWebhook": member("admin", one),
+    "redeliverWebhook": member("admin", delivery),
+}
