@@ -6,7 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 import graphql_api.types  # noqa: F401  # pyright: ignore[reportUnusedImport]
-from db import deployments, executions, viewers, workflows, workspaces
+from db import deployments, executions, viewers, webhooks, workflows, workspaces
 from graphql_api.declare import (
     Node,
     checked,
@@ -32,6 +32,7 @@ from graphql_api.types.scalars import SCALARS
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.webhook_changes import WebhookMutations
+from graphql_api.types.webhooks import Webhook
 from graphql_api.types.workflow_changes import WorkflowMutations
 from graphql_api.types.workflows import Workflow, WorkflowFilter
 from graphql_api.types.workspace_changes import WorkspaceMutations
@@ -73,6 +74,8 @@ class Query(DefinitionQueries):
         executions.VISIBLE, ExecutionFilter, executions.ExecutionOrder.NEWEST
     )
     """The executions of all your workspaces. Those of one workspace are found faster."""
+    webhook: Webhook | None = looked_up(webhooks.BY_ID)
+    """A webhook by its id. For admins."""
 
 
 @strawberry.type(description="Everything that can be done.")

@@ -187,7 +187,7 @@ SELECT pg_temp.u(format('webhook %s %s', team, n)), pg_temp.u('workspace ' || te
        (ARRAY['active', 'inactive', 'failed'])[1 + n % 3], CASE n % 3 WHEN 2 THEN '2026-03-02'::timestamptz END,
        CASE WHEN n > 4 THEN '2026-03-01'::timestamptz + n / 2 * interval '1 day' END,
        pg_temp.u(format('user %s admin', team)), '2026-02-01'::timestamptz + (n / 2) * interval '1 hour'
-  FROM generate_series(1, 2) team, generate_series(1, 12) n;
+  FROM generate_series(1, 2) team, generate_series(1, 22) n;
 
 INSERT INTO webhook_deliveries (id, workspace_id, webhook_id, event, payload, status, attempts, next_attempt_at,
                                 last_attempt_at, response_status, error, duration_ms, delivered_at, created_at)
@@ -200,7 +200,7 @@ SELECT pg_temp.u(format('delivery %s %s %s', team, n, d)), pg_temp.u('workspace 
        CASE status WHEN 'failed' THEN 'NOT_ACCEPTED' END, CASE WHEN status <> 'pending' THEN d * 10 END,
        CASE status WHEN 'delivered' THEN '2026-03-01'::timestamptz + d / 3 * interval '1 min' END,
        '2026-03-01'::timestamptz + d / 2 * interval '1 min'
-  FROM generate_series(1, 2) team, generate_series(1, 12) n,
+  FROM generate_series(1, 2) team, generate_series(1, 22) n,
        generate_series(1, CASE WHEN n = 1 THEN 24 ELSE n % 4 END) d,
        LATERAL (SELECT (ARRAY['pending', 'delivered', 'failed'])[1 + d % 3] AS status) s;
 ANALYZE;

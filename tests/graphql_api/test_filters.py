@@ -32,6 +32,8 @@ WHERE = {
     "AuditLogFilter": ("AuditLog", "auditLogs", "workspace"),
     "VersionFilter": ("WorkflowVersion", "versions", "workflow"),
     "LogFilter": ("ExecutionLog", "logs", "execution"),
+    "WebhookFilter": ("Webhook", "webhooks", "workspace"),
+    "WebhookDeliveryFilter": ("WebhookDelivery", "deliveries", "webhook"),
 }
 """The type that each filter is for, a list that takes it, and whose list that is."""
 
@@ -159,6 +161,22 @@ MEANINGS: dict[str, dict[str, tuple[Any, Meaning]]] = {
         "search": ("LINE 11", contains("message")),
         "since": (AGO, since("timestamp")),
         "before": (AGO, before("timestamp")),
+    },
+    "WebhookFilter": {
+        "status": (["FAILED"], is_in("status")),
+        "events": (["workflow.deleted", "ping"], overlaps("events")),
+        "search": ("“Ü” 3", contains("description", "url")),
+        "deliveries": (
+            {"responseStatus": [503]},
+            has("Webhook.deliveries", "WebhookDeliveryFilter"),
+        ),
+    },
+    "WebhookDeliveryFilter": {
+        "status": (["PENDING", "FAILED"], is_in("status")),
+        "event": (["ping"], is_in("event")),
+        "responseStatus": ([200, 500], lambda _, row, wanted: row["response_status"] in wanted),
+        "since": (datetime(2026, 3, 1, 0, 5, tzinfo=UTC), since("created_at")),
+        "before": (datetime(2026, 3, 1, 0, 5, tzinfo=UTC), before("created_at")),
     },
 }
 """A value of each condition that some rows pass, and which."""

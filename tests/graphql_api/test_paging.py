@@ -73,6 +73,8 @@ ORDERS = {
         "EXPIRING": "expires_at",
     },
     "AuditLog": {"NEWEST": "-id", "OLDEST": "id"},
+    "Webhook": {"NEWEST": "-created_at", "OLDEST": "created_at"},
+    "WebhookDelivery": {"NEWEST": "-created_at", "OLDEST": "created_at"},
 }
 """What each order means: columns, with - for those that descend. Nulls come last, and rows that
 are equal come by their ids, in the direction of the last column."""
