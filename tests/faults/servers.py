@@ -6,8 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from urllib.request import urlopen
@@ -19,6 +19,7 @@ from db.embedded import DATABASE, embedded, url_of
 from db.migrate import migrate
 from db.secrets import Secrets
 from tests import sample
+from tests.streams.bus import INSTALLED, Bus
 
 ROOT = Path(__file__).parents[2]
 SECRET = "the secret of the servers that are killed"
@@ -124,7 +125,7 @@ def _still_runs(process: "subprocess.Popen[bytes] | None") -> None:
 class Server:
     """One process of the application, on a port of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, hints_url: str | None = None) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self._environment = {
@@ -134,6 +135,7 @@ class Server:
             "MAX_SUBSCRIPTIONS_PER_VIEWER": "100000",
             "POOL_SIZE": "4",
             "PATH": "/usr/bin:/bin",
+            **({"HINTS_URL": hints_url} if hints_url else {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -171,9 +173,25 @@ class Server:
             self._process.wait()
 
 
+@contextmanager
+def carried_by_nats() -> Generator[Bus | None]:
+    """A bus for hints, where NATS is installed; else PostgreSQL carries them."""
+    bus = Bus() if INSTALLED else None
+    if bus is None:
+        yield None
+        return
+    bus.start()
+    try:
+        yield bus
+    finally:
+        bus.kill()
+
+
 @asynccontextmanager
-async def servers(count: int, url: str) -> AsyncGenerator[list[Server]]:
-    running = [Server(url) for _ in range(count)]
+async def servers(
+    count: int, url: str, hints_url: str | None = None
+) -> AsyncGenerator[list[Server]]:
+    running = [Server(url, hints_url) for _ in range(count)]
     try:
         await asyncio.gather(*(each.start() for each in running))
         yield running

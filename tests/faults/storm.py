@@ -5,7 +5,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -23,10 +23,19 @@ from db.errors import NotNow, Unavailable
 from db.secrets import Secrets
 from db.session import Database, connect
 from db.streams import reading_streams
+from resolvers.nats_hints import NatsHints
 from resolvers.streams import Streams
 from resolvers.tokens import Tokens
 from tests import sample
-from tests.faults.servers import SECRET, Postgres, Server, postgres, servers
+from tests.faults.servers import (
+    SECRET,
+    Postgres,
+    Server,
+    carried_by_nats,
+    postgres,
+    servers,
+)
+from tests.streams.bus import Bus
 
 BEGIN = """
 INSERT INTO executions (id, workspace_id, workflow_id, status, trigger_type)
@@ -81,7 +90,15 @@ class Verdict:
 
 
 class Storm:
-    def __init__(self, plan: Plan, database: Database, streams: Streams, nodes: list[Server]):
+    def __init__(
+        self,
+        plan: Plan,
+        database: Database,
+        streams: Streams,
+        nodes: list[Server],
+        bus: Bus | None,
+    ) -> None:
+        self.bus = bus
         self.plan, self.database, self.streams, self.nodes = plan, database, streams, nodes
         self.verdict, self.random = Verdict(), Random(plan.seed)  # noqa: S311
         self.token = Tokens(Secrets(SECRET), minutes=120).issue(sample.of("user 1 owner"))[0]
@@ -200,13 +217,15 @@ class Storm:
 
     async def break_things(self, server: Postgres) -> None:
         """One fault after another, each kind as often as the others, until the end."""
-        faults: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = (
+        faults: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("server killed", self.kill_one),
             ("backends terminated", lambda: self.cut(server, CUT_ALL)),
             ("PostgreSQL stopped fast", lambda: self.restart(server, signal.SIGINT)),
             ("listeners cut", lambda: self.cut(server, CUT_LISTENERS)),
             ("PostgreSQL stopped immediately", lambda: self.restart(server, signal.SIGQUIT)),
-        )
+        ]
+        if bus := self.bus:
+            faults.insert(2, ("bus killed", lambda: self.kill_bus(bus)))
         for name, fault in cycle(faults):
             await self.rest(self.plan.pause * self.random.uniform(0.5, 1.5))
             if self.over.is_set():
@@ -224,6 +243,11 @@ class Storm:
         await server.stop(how)
         await self.rest(self.random.uniform(0, 0.5))
         await server.start()
+
+    async def kill_bus(self, bus: Bus) -> None:
+        bus.kill()
+        await self.rest(self.random.uniform(0, 2))
+        bus.start()
 
     async def cut(self, server: Postgres, sql: str) -> None:
         await server.execute(sql)
@@ -267,12 +291,15 @@ async def weather(plan: Plan) -> Verdict:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         server = await stack.enter_async_context(postgres(folder))
-        nodes = await stack.enter_async_context(servers(plan.servers, server.url))
+        bus = stack.enter_context(carried_by_nats())
+        address = bus.url if bus else None
+        nodes = await stack.enter_async_context(servers(plan.servers, server.url, address))
         secrets = Secrets(SECRET)
         database = await stack.enter_async_context(connect(server.url, secrets, size=8))
         reader = await stack.enter_async_context(reading_streams(server.url, secrets))
-        streams = await stack.enter_async_context(Streams().running(database, reader))
-        storm = Storm(plan, database, streams, nodes)
+        hints = NatsHints(address) if address else None
+        streams = await stack.enter_async_context(Streams().running(database, reader, hints))
+        storm = Storm(plan, database, streams, nodes, bus)
         executions = await storm.begin()
         began = time.monotonic()
         breaking = asyncio.create_task(storm.break_things(server))

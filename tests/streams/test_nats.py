@@ -1,13 +1,9 @@
 """Hints over NATS: lines come at once, and within 1.5 seconds while the bus is dead."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from importlib.util import find_spec
 from uuid import UUID
 
 import pytest
@@ -16,33 +12,10 @@ from db.secrets import Secrets
 from db.session import Database
 from db.streams import Reader
 from resolvers.nats_hints import NatsHints
+from tests.streams.bus import INSTALLED, Bus
 from tests.streams.watching import SOON, Process, Watcher, process
 
-SERVER = shutil.which("nats-server", path="/usr/sbin:/usr/local/bin:/usr/bin")
-
-pytestmark = pytest.mark.skipif(
-    SERVER is None or find_spec("nats") is None, reason="nats-server or nats-py is not installed"
-)
-
-
-class Bus:
-    """A NATS server on a port of its own."""
-
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port: int = listener.getsockname()[1]
-        self.url = f"nats://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603
-            [str(SERVER), "-a", "127.0.0.1", "-p", str(self._port)], stderr=subprocess.DEVNULL
-        )
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="nats-server or nats-py is not installed")
 
 
 @pytest.fixture
