@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MONTHS_AHEAD = 4
 LAST: LiteralString = "SELECT ops.months_ahead(), app.last_maintenance()"
+BACKLOG: LiteralString = (
+    "SELECT jobs_waiting, jobs_claimed, oldest_job_seconds, mail_waiting FROM app.backlog()"
+)
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds, for a writer's transaction to end
 
@@ -31,14 +34,31 @@ class Upkeep(NamedTuple):
     maintained: datetime | None
 
 
+class Backlog(NamedTuple):
+    """What waits in the database, of all workspaces together."""
+
+    jobs_waiting: int
+    jobs_claimed: int
+    oldest_job_seconds: float
+    mail_waiting: int
+
+
 async def upkeep(database: Database) -> Upkeep:
+    return Upkeep(*await _asked(database, LAST))
+
+
+async def backlog(database: Database) -> Backlog:
+    return Backlog(*await _asked(database, BACKLOG))
+
+
+async def _asked(database: Database, sql: LiteralString) -> "Record":
     with refusal_of():
         async with (
             database.health.acquire(timeout=database.patience) as connection,
             connection.transaction(readonly=True),
         ):
-            [row] = await connection.fetch(LAST)
-            return Upkeep(*row)
+            [row] = await connection.fetch(sql)
+            return row
 
 
 async def months_ahead(database: Database) -> int:

@@ -63,6 +63,10 @@ class BoundedPool(asyncpg.Pool):
         finally:
             self._waiting -= 1
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return self._waiting
 
     def _has_one_ready(self) -> bool:
         """Whether the next connection is open and idle."""

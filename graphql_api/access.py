@@ -6,13 +6,16 @@ client, and it is on every line that the request causes.
 
 import re
 import time
+from functools import cache
 from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
+from prometheus_client import Counter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_api import metrics
 from graphql_api.messages import REQUEST_ID
 
 log = structlog.stdlib.get_logger("graphql_api.access")
@@ -24,6 +27,11 @@ A_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
 def operation_name(given: str | None) -> str | None:
     """The name of an operation, for the log: only if it is one."""
     return given if given is not None and A_NAME.fullmatch(given) else None
+
+
+@cache
+def _counter(status: int) -> Counter:
+    return metrics.STATUSES.labels(str(status))
 
 
 class AccessLog:
@@ -59,6 +67,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, answer)
         finally:
+            _counter(status).inc()
             log.info(
                 "request",
                 method=scope["method"],

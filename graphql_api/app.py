@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
@@ -59,6 +59,7 @@ def create_app(settings: Settings) -> Starlette:
             watching = app.state.resources.streams
             async with (
                 beside(keep_maintaining(url, secrets, log.info, metrics.maintained)),
+                beside(metrics.keep_measuring(app.state.resources)),
                 beside(keep_reaping(url, secrets, watching, log.info)),
                 beside(app.state.resources.mail.keep_delivering(app.state.resources.database)),
                 beside(keep_sending(settings, app.state.resources)),
@@ -251,8 +252,9 @@ def _service(connection: HTTPConnection) -> Service:
     return connection.app.state.service
 
 
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def _metrics(request: Request) -> Response:
+    metrics.measure(request.app.state.resources)
+    return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _to_graphiql(_: Request) -> RedirectResponse:

@@ -48,6 +48,7 @@ class Document:
     switches: tuple[str, ...]
     texts: dict[str, GraphQLVariableSignature] | None
     """The variables, where each is an id or a text."""
+    counted: metrics.Counted
     plans: dict[tuple[object, ...], Sql | Declined] = field(default_factory=lambda: {})
 
 
@@ -116,7 +117,10 @@ class Documents:
         }
         cost = cost_of(self._schema, document, operation)
         signatures = text_signatures(self._schema, operation)
-        return Document(document, fragments, operation, cost, switches(document), signatures)
+        counted = metrics.Counted("other", operation.operation.value)
+        return Document(
+            document, fragments, operation, cost, switches(document), signatures, counted
+        )
 
     def _keep(self, key: tuple[str, str | None], document: Document) -> None:
         self._kept[key] = document

@@ -62,8 +62,27 @@ class Executor:
 
     async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
         """The response to a request. Raises Unavailable where the database cannot be reached."""
+        began = perf_counter()
         try:
             document = self._documents.of(body)
+        except RequestFault as fault:
+            metrics.REFUSED.inc()
+            return refused(fault.errors)
+        try:
+            answer = await self._answered(document, body, asker, only_queries)
+        except BaseException:
+            document.counted.failed.inc()
+            raise
+        if answer.executed:
+            document.counted.answered(perf_counter() - began, faulty=answer.faulty)
+        else:
+            document.counted.refused.inc()
+        return answer
+
+    async def _answered(
+        self, document: Document, body: Body, asker: Asker, only_queries: bool
+    ) -> Answer:
+        try:
             variables = self._documents.variables(document, body.variables or {})
             if only_queries and document.operation.operation is not OperationType.QUERY:
                 raise request_fault("Send this operation by POST.", "METHOD_NOT_ALLOWED")
@@ -182,12 +201,12 @@ class Executor:
         if position is not None:
             told["extensions"] = {READ_AFTER: f"{position:x}"}
         with metrics.ENCODE.time():
-            return Answer(encode(told), "loaders")
+            return Answer(encode(told), "loaders", faulty="errors" in told)
 
     async def _loaded(self, document: Document, body: Body, asker: Asker, reads: Reads) -> Answer:
         told = await self._executed(document, body, Context(self._resources, asker, reads))
         with metrics.ENCODE.time():
-            return Answer(encode(told), "loaders")
+            return Answer(encode(told), "loaders", faulty="errors" in told)
 
     async def _executed(self, document: Document, body: Body, context: Context) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""

@@ -33,12 +33,13 @@ class Answer(msgspec.Struct):
     """``body`` is the whole response object, encoded; ``by`` what made it.
 
     ``executed`` is false for a request error (syntax, validation, a limit, an operation that cannot
-    be told): then there is no ``data``.
+    be told): then there is no ``data``. ``faulty`` says that there are errors beside it.
     """
 
     body: bytes
     by: Literal["compiled", "loaders", "refused"]
     executed: bool = True
+    faulty: bool = False
 
 
 class Answering(Protocol):

@@ -12,9 +12,11 @@ import signal
 import socket
 import threading
 import time
-from contextlib import AsyncExitStack, closing
+from collections.abc import Generator
+from contextlib import AsyncExitStack, closing, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import uvicorn
@@ -24,7 +26,7 @@ from uvicorn.supervisors import Multiprocess
 
 from db import accounts
 from db.session import as_login, connect
-from graphql_api import log
+from graphql_api import log, metrics
 from graphql_api.app import create_app
 from graphql_api.home import Home, NotServed, Report, bring_up, home
 from graphql_api.settings import Settings, read_settings, to_environment
@@ -82,7 +84,8 @@ def serve(settings: Settings, report: Report, *, with_demo: bool | None) -> int:
             prepared = runner.run(_prepare(place, settings, report, with_demo=with_demo))
             os.environ.update(to_environment(prepared.settings))
             _announce(prepared, port, report, began)
-            code = _run(prepared.settings, port)
+            with _counting(prepared.settings):
+                code = _run(prepared.settings, port)
         except KeyboardInterrupt:
             code = 0
         finally:
@@ -232,6 +235,17 @@ def _run(settings: Settings, port: socket.socket) -> int:
     supervisor.run()
     failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     return STARTUP_FAILURE if failed else 0
+
+
+@contextmanager
+def _counting(settings: Settings) -> Generator[None]:
+    """Several processes count into the files of one folder."""
+    if settings.workers == 1 or not settings.metrics:
+        yield
+        return
+    with TemporaryDirectory(prefix="graphql-api-metrics-") as folder:
+        os.environ[metrics.FOLDER] = folder
+        yield
 
 
 class Workers(Multiprocess):

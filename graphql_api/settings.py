@@ -210,8 +210,8 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(
         default_factory=_in_development,
-        description="Answer Prometheus at `/metrics`, which tells of this process alone. In "
-        "production let the proxy keep it from the outside.",
+        description="Answer Prometheus at `/metrics`, which tells of all processes of this "
+        "`serve`. In production let the proxy keep it from the outside.",
     )
     field_suggestions: bool = Field(
         default_factory=_in_development, description="Suggest names when a field does not exist."

@@ -16,7 +16,7 @@ from db.errors import BadValue, RuleBroken
 from db.json import Json
 from db.originals import Part, Revealed
 from db.runtime import Claimed, Outcome, Start
-from resolvers import reported
+from resolvers import metrics, reported
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
 from resolvers.redaction import Redaction
@@ -124,6 +124,7 @@ async def append_lines(
                 attempt=attempt,
                 originals=made.originals,
             )
+    metrics.INGESTED.inc(kept.inserted)
     if kept.inserted:
         context.resources.streams.wake(execution_id, kept.last_seq)
     warned = made.warned + reported.strangers(lines, kept.unknown_nodes)

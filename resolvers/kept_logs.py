@@ -9,12 +9,14 @@ from collections import OrderedDict
 from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 from db.errors import Unavailable
 from db.logs import LogRow
 from db.streams import EVERY_LINE, Head, Reader, Wanted
+from resolvers import metrics
 from resolvers.beside import BEHIND, Beside
 from resolvers.places import write_line
 
@@ -59,6 +61,7 @@ class Log:
         self.pages: dict[tuple[int, Wanted], Page] = {}
         self.history: OrderedDict[Hashable, asyncio.Future[Page]] = OrderedDict()
         self.reading: asyncio.Task[None] | None = None
+        self.heard_at: float | None = None
 
     end: Head | None
     """Where the log ends and how the execution did, once it has ended."""
@@ -194,6 +197,8 @@ class Logs:
     def grow(self, found: Log, last_seq: int) -> None:
         """The log has at least so many lines."""
         found.announced = max(found.announced, last_seq)
+        if found.heard_at is None and found.announced > found.head:
+            found.heard_at = perf_counter()
         idle = found.reading is None or found.reading.done()
         if found.begun and idle and found.announced > found.head:
             found.reading = self._beside.start(self._read_on(found))
@@ -215,6 +220,9 @@ class Logs:
                 return
             found.extend(rows)
             found.wake()
+            if found.heard_at is not None:
+                metrics.READ_LAG.observe(perf_counter() - found.heard_at)
+                found.heard_at = None
             await asyncio.sleep(found.watchers * PER_WATCHER)
 
     async def look(self) -> None:

@@ -11,6 +11,7 @@ from db.batches import count_batch, list_batch, page_batch, row_batch
 from db.pages import Page, write_cursor
 from db.relation import Fragment, Key, Many, One, Relation, Statement
 from db.session import Session
+from resolvers import metrics
 
 Batch = Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]
 
@@ -112,6 +113,7 @@ class Loaders:
         self, write: Callable[..., str], relation: Any, keys: Sequence[Key], *rest: Any
     ) -> list[list[Any]]:
         """The records of each key, led by the key's number."""
+        metrics.BATCH.observe(len(keys))
         statement = Statement()
         sql = write(relation, keys, *rest, statement)
         found: list[list[Any]] = [[] for _ in keys]

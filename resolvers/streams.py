@@ -117,6 +117,10 @@ class Streams:
 
     # Asked by those who watch
 
+    def subscribed(self) -> int:
+        """How many subscriptions run."""
+        return self._running.total()
+
     def watched(self) -> int:
         """How many subscriptions run, and things are kept for them."""
         return self._running.total() + len(self._logs) + len(self._sights) + len(self._crowds)

@@ -13,7 +13,7 @@ import pytest
 
 from db.migrate import MIGRATIONS, OUTSIDE
 
-FROM = "0100"
+FROM = "0200"
 
 NAME = r"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?([a-z_][\w.]*)"
 VOLATILE = r"\b(gen_random_uuid|random|clock_timestamp|nextval|uuid7|uuidv7|timeofday)\s*\("

@@ -27,6 +27,8 @@ SECRET = "the secret that every test of the database uses"
 READY_WITHIN = 60
 SIGN_IN = re.compile(r"Sign in +(\S+) +password +(\S+)")
 
+ANSWERED = re.compile(r'^graphql_requests_total\{.*outcome="ok".*\} (\S+)$', re.MULTILINE)
+
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -96,6 +98,21 @@ async def test_a_server_says_where_it_is_and_answers_there(served: Server) -> No
 
 async def test_the_demonstration_sign_in_that_is_printed_signs_in(served: Server) -> None:
     assert await slugs_of_demo(served)
+
+
+async def test_a_scrape_of_any_worker_tells_of_all(served: Server) -> None:
+    async def scrape() -> tuple[str, int]:
+        async with httpx.AsyncClient() as client:  # a connection of its own, for either worker
+            text = (await client.get(f"{served.address}/metrics")).text
+        return text, sum(int(float(number)) for number in ANSWERED.findall(text))
+
+    _, before = await scrape()
+    answers = [await served.answers() for _ in range(12)]
+    scrapes = [await scrape() for _ in range(4)]
+
+    assert all(answers)
+    assert {count for _, count in scrapes} == {before + 12}
+    assert all("database_connections{" in text for text, _ in scrapes)
 
 
 async def test_an_import_works_beside_a_running_server(
