@@ -35,6 +35,7 @@ SERVER_COMMANDS = {
     "restore": "bring a backup to a moment: restore --from DIR --to TIME --data NEW",
     "simulate": "play a runtime: replay a workspace's workflows, to see live data",
     "tail": "follow the logs of an execution or of a workspace",
+    "pgbouncer": "write the configuration of a PgBouncer for the database: pgbouncer --to DIR",
     "reap": "mark executions that fell silent as timed out",
     "maintain": "make coming months' partitions, take away what is older than plans keep",
     "schema": "print the GraphQL schema",

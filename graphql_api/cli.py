@@ -15,6 +15,7 @@ from db.cluster import CannotStart
 from db.maintenance import MaintenanceFailed
 from db.migrate import MigrationFailed
 from graphql_api.home import NotServed, bring_up, home
+from graphql_api.pooling import pgbouncer
 from graphql_api.settings import BadSettings, Settings, read_settings, reference
 from resolvers.errors import Refusal
 
@@ -50,6 +51,7 @@ app = App(
 )
 importing = App(name="import", help="Import workflows from elsewhere.", help_format="markdown")
 app.command(importing)
+app.command(pgbouncer)
 
 
 @app.command

@@ -7,7 +7,10 @@ import pytest
 
 from db import pools
 from db.errors import Busy, OutOfRoom, refusal_of
+from db.pgbouncer import LOGINS, PASSED_ON, Pooling, main_file, users_file
 from db.pools import BoundedPool
+from db.secrets import Secrets
+from db.session import SERVER_SETTINGS
 from tests.conftest import NewDatabase
 
 
@@ -68,3 +71,22 @@ async def test_a_broken_connection_is_replaced(pool: BoundedPool) -> None:
     async with pool.acquire() as connection:
         await connection.close()
     assert await pool.fetchval("SELECT 7") == 7
+
+
+def test_pgbouncer_sets_what_it_does_not_pass_on() -> None:
+    text = main_file("postgresql://me@db:5433/platform", "/users", 8.0, Pooling(port=7000, size=5))
+    lines = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    database = lines["platform"]
+    assert "host=db port=5433 dbname=platform" in database
+    for name, value in SERVER_SETTINGS.items():
+        if name not in PASSED_ON:
+            assert f"SET {name} = {value}" in database
+            assert name in lines["ignore_startup_parameters"]
+    assert (lines["pool_mode"], lines["listen_port"]) == ("transaction", "7000")
+
+
+def test_pgbouncer_is_told_of_a_socket_and_every_login(secrets: Secrets) -> None:
+    text = main_file("postgresql://postgres@/platform?host=/run/pg", "/users", 8.0, Pooling())
+    assert "host=/run/pg port=5432 dbname=platform" in text
+    for login in LOGINS:
+        assert f'"{login}" "{secrets.password(login)}"' in users_file(secrets)

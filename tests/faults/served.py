@@ -44,7 +44,7 @@ def bearer(name: str = "user 1 owner") -> dict[str, str]:
 class Served:
     """``graphql-api serve``, and a client with connections that stay open."""
 
-    def __init__(self, url: str, workers: int = 1, **settings: str) -> None:
+    def __init__(self, url: str, workers: int = 1, /, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self.environment = {
@@ -150,7 +150,7 @@ def _command(pid: str) -> bytes:
 
 
 @asynccontextmanager
-async def served(url: str, workers: int = 1, **settings: str) -> AsyncGenerator[Served]:
+async def served(url: str, workers: int = 1, /, **settings: str) -> AsyncGenerator[Served]:
     running = Served(url, workers, **settings)
     try:
         await running.start()

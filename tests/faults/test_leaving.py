@@ -113,7 +113,7 @@ async def test_a_request_that_does_not_end_is_broken_off_and_leaves_nothing(
 async def test_workers_are_replaced_one_after_the_other_and_no_request_is_refused(
     running: Postgres, measured: Measured
 ) -> None:
-    async with served(running.url, workers=2, DRAIN_SECONDS="0.5") as server:
+    async with served(running.url, 2, DRAIN_SECONDS="0.5") as server:
         before, over, answers = set(server.workers()), asyncio.Event(), list[int]()
 
         async def replaced() -> bool:

@@ -20,7 +20,7 @@ async def replaced(server: Served, killed: int) -> None:
 
 
 async def test_the_others_answer_and_it_is_replaced(running: Postgres, measured: Measured) -> None:
-    async with served(running.url, workers=2) as server:
+    async with served(running.url, 2) as server:
         victim, other = server.workers()
         began = time.monotonic()
         os.kill(victim, signal.SIGKILL)
@@ -55,7 +55,7 @@ async def answered_by_the_new_one(server: Served) -> None:
 async def test_it_is_replaced_while_the_database_is_away(
     running: Postgres, measured: Measured
 ) -> None:
-    async with served(running.url, workers=2) as server:
+    async with served(running.url, 2) as server:
         await running.stop(signal.SIGINT)
         for victim in server.workers():
             os.kill(victim, signal.SIGKILL)
