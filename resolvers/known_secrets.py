@@ -26,9 +26,13 @@ FRESH = 1.0
 MOST_WORKSPACES, MOST_PLACES = 500, 20_000
 
 OPEN_NAMES = frozenset(
-    {"host", "port", "region", "database", "user", "username", "email", "scope", "scopes"}
+    {
+        *("host", "port", "region", "database", "user", "username", "email", "header"),
+        *("scope", "scopes", "tokentype", "expiresat", "expiresin"),
+    }
 )
-"""What stands under these names in credentials is no secret, and in every other line of a log."""
+"""What stands under these names in credentials, small and without ``_``, is no secret, and in every
+other line of a log."""
 
 SHORTEST_PART = 16
 """Characters of a line, or of an inner text, of a secret that is hidden where it stands alone."""
@@ -103,7 +107,7 @@ def _keep(kept: "OrderedDict[Key, Kept]", key: Key, value: Kept, most: int) -> N
 def secret_values(given: Mapping[str, str]) -> Iterator[str]:
     """What is to be hidden: the values, their long lines and inner texts, and their base64."""
     for name, value in given.items():
-        if name.lower() not in OPEN_NAMES and len(value) >= SHORTEST:
+        if name.replace("_", "").lower() not in OPEN_NAMES and len(value) >= SHORTEST:
             yield value
             yield from _parts(value)
             yield from _base64(value)

@@ -18,7 +18,7 @@ from resolvers.known_secrets import KnownSecrets, secret_values
 from resolvers.redaction import MASK
 from resolvers.streams import Streams
 from tests import sample
-from tests.graphql_api.platform import EDITOR, Platform
+from tests.graphql_api.platform import EDITOR, WHO, Platform
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -31,6 +31,11 @@ INSERT = """
 INSERT INTO integrations (id, workspace_id, service_name, service_type, account_name, credentials,
                           credentials_key_id, created_by)
 VALUES ($1, $2, 'crm', 'api_key', $3, $4, $5, $6)
+"""
+CONNECT = """
+mutation ($input: CreateIntegrationInput!) {
+  createIntegration(input: $input) { errors { code message } }
+}
 """
 ROTATE = "UPDATE integrations SET credentials = $2, credentials_key_id = $3 WHERE id = $1"
 
@@ -92,6 +97,27 @@ async def test_a_planted_credential_is_found_nowhere_after_it_was_used(platform:
     assert MASK in stored
     for way in (*ways, "pl4nted", "s3cret", basic[4:-4]):
         assert way not in stored
+
+
+async def test_what_is_connected_is_masked_from_the_next_line_on(platform: Platform) -> None:
+    """In the process that answered; another hears of it."""
+    execution = await platform.running()
+    lines = [{"message": "using just-c0nnected-now"}]
+    await platform.done("appendExecutionLogs", executionId=execution, lines=[{"message": "warm"}])
+    connected = await platform.ask(
+        CONNECT,
+        WHO["admin"],
+        input={
+            "workspaceId": str(WORKSPACE),
+            "serviceName": "something",
+            "serviceType": "api_key",
+            "credentials": {"apiKey": "just-c0nnected-now", "header": "X-Some-Key"},
+        },
+    )
+    assert connected["createIntegration"]["errors"] == []
+    kept = await platform.done("appendExecutionLogs", executionId=execution, lines=lines)
+    assert kept["masked"] == 1
+    assert "just-c0nnected-now" not in await everything(platform.superuser)
 
 
 async def test_what_another_workspace_holds_is_not_masked(platform: Platform) -> None:
@@ -208,6 +234,7 @@ async def test_what_no_key_opens_keeps_nothing_from_being_reported(platform: Pla
             {"MIIEvQIBADANBgkqhkiG9w0B"},
         ),
         ({"account": '{"private_key": "a\\nlong-inner-secret", "n": 1}'}, {"long-inner-secret"}),
+        ({"apiKey": "abcdef", "header": "X-Api-Key", "tokenType": "Bearer"}, {"abcdef"}),
         ({"user": "ada", "password": "hunter2-"}, {"YWRhOmh1bnRlcjIt", "hunter2-"}),
     ],
 )
@@ -217,5 +244,6 @@ def test_what_is_hidden_of_credentials(held: dict[str, str], hidden: set[str]) -
         assert not found
     for each in hidden:
         assert [value for value in found if value.startswith(each)]
-    assert not found & {"administrator", "db.example.org", "ada", "short", "abcde"}
+    open_ones = {"X-Api-Key", "Bearer", "administrator", "db.example.org", "ada"}
+    assert not found & (open_ones | {"short", "abcde"})
     assert "-----BEGIN PRIVATE KEY-----" not in found
