@@ -33,6 +33,17 @@ class Environment(StrEnum):
     """For its users."""
 
 
+class DeploymentOrigin(StrEnum):
+    DEPLOY = "deploy"
+    """A version was deployed."""
+    PROMOTE = "promote"
+    """It was taken over from another environment."""
+    ROLLBACK = "rollback"
+    """It is an earlier one, gone back to."""
+    REDEPLOY = "redeploy"
+    """It is the same once more."""
+
+
 class DeploymentRow(msgspec.Struct, frozen=True):
     id: UUID
     workspace_id: UUID
@@ -40,6 +51,11 @@ class DeploymentRow(msgspec.Struct, frozen=True):
     environment: Environment
     mcp_server_url: str | None
     status: DeploymentStatus
+    status_reason: str | None
+    origin: DeploymentOrigin
+    source_id: UUID | None
+    runtime_key_id: UUID | None
+    claimed_at: datetime | None
     config: Json
     deployed_at: datetime | None
     health_check_url: str | None
@@ -113,3 +129,11 @@ async def using_integration(transaction: Writing, integration_id: UUID) -> list[
     """Those that are live, and of whose nodes one names the integration in its config."""
     rows = await transaction.fetch(USING_INTEGRATION, integration_id)
     return [DeploymentRow(*row) for row in rows]
+
+BY_SOURCE = Many(
+    DeploymentRow, "SELECT {d.*} FROM deployments d WHERE d.source_id = {deployment.id}"
+)
+
+BY_RUNTIME_KEY = Many(
+    DeploymentRow, "SELECT {d.*} FROM deployments d WHERE d.runtime_key_id = {api_key.id}"
+)

@@ -19,6 +19,7 @@ from graphql_api.declare import (
 from graphql_api.relay import Connection
 from graphql_api.types.accounts import AccountMutations
 from graphql_api.types.api_key_changes import ApiKeyMutations
+from graphql_api.types.deployment_changes import DeploymentMutations, DeploymentQueries
 from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.diffs import DefinitionQueries
 from graphql_api.types.errors import ERRORS
@@ -41,7 +42,7 @@ from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
 
 @described
 @strawberry.type(description="Everything that can be read. You see what you may see.")
-class Query(DefinitionQueries):
+class Query(DefinitionQueries, DeploymentQueries):
     viewer: Viewer | None = related(viewers.ASKING)
     """Who is asking; null for nobody."""
     node: Node | None = looked_up()
@@ -82,6 +83,7 @@ class Query(DefinitionQueries):
 class Mutation(
     AccountMutations,
     ApiKeyMutations,
+    DeploymentMutations,
     ImportMutations,
     IntegrationMutations,
     InvitationMutations,

@@ -102,11 +102,24 @@ SAID = {
     "webhooks_active": "The webhook is switched off; make it active first.",
     "webhook_deliveries_visible": "There is no such delivery, or you may not see it.",
     "webhook_deliveries_idle": "The delivery is under way; wait to see what comes of it.",
+    "deployments_attempt": (
+        "The deployment was claimed anew after a silence longer than its lease; stop working on it."
+    ),
+    "deployments_earlier": "Only what was up once, and is not now, can be gone back to.",
+    "deployments_elsewhere": "It is in this environment already; name another.",
+    "deployments_final": "The deployment has ended; deploy again.",
+    "deployments_url_check": "Say where MCP clients reach it; without that it is not up.",
+    "deployments_up": "Only what is up can be promoted; wait until its runtime reports it up.",
+    "deployments_write": (
+        "You may read this workspace but not deploy in it; that takes the role of an editor, or"
+        " the scope deployments:write."
+    ),
     "deployments_visible": "There is no such deployment, or you may not see it.",
     "deployments_of_workflow": "The workflow has no such deployment.",
     "deployments_version": "The deployment runs another version; leave the version out.",
     "deployments_running": "The deployment is down; deploy again, or leave the deployment out.",
     "workflow_versions_visible": "The workflow has no such version.",
+    "workflows_active": "Only an active workflow is deployed; set its status to ACTIVE first.",
     "workflows_archived": "The workflow is archived; make it active first.",
     "workflows_delete": "You see this workflow, but deleting it takes the role of an admin.",
     "workflows_deployed": "The workflow is deployed; stop its deployments first.",

@@ -93,18 +93,39 @@ SELECT pg_temp.u(format('integration %s %s', team, n)), pg_temp.u('workspace ' |
   FROM generate_series(1, 2) team, generate_series(1, 22) n;
 
 INSERT INTO deployments (id, workspace_id, workflow_id, environment, mcp_server_url, status, workflow_version,
-                         created_by, deployed_at, created_at, health_status, deployment_version)
+                         created_by, deployed_at, created_at, health_status, deployment_version, status_reason,
+                         origin, source_id, tools, tool_changes, claimed_at, attempt)
 SELECT pg_temp.u(format('deployment %s %s %s', team, n, d)), pg_temp.u('workspace ' || team),
        pg_temp.u(format('workflow %s %s', team, n)),
        (ARRAY['development', 'staging', 'production'])[1 + d % 3],
        CASE WHEN d % 2 = 0 THEN 'https://mcp.example.org/' || d END,
-       (ARRAY['deployed', 'deploying', 'failed', 'stopped'])[1 + CASE WHEN d % 2 = 0 THEN 0 ELSE 1 + d % 3 END],
+       CASE WHEN d IN (2, 4, 6) THEN 'deployed' WHEN d IN (1, 3, 5) THEN 'deploying'
+            WHEN d % 4 = 1 THEN 'failed' ELSE 'stopped' END,
        CASE d % 3 WHEN 0 THEN 1 + n % 3 ELSE 1 END, pg_temp.u(format('user %s editor', team)),
        CASE WHEN d % 2 = 0 THEN '2026-03-01'::timestamptz + d / 4 * interval '1 day' END,
        '2026-03-01'::timestamptz + d * interval '1 min',
-       (ARRAY['healthy', 'unhealthy'])[d % 3], CASE WHEN d % 5 = 0 THEN '1.4.' || d END
+       (ARRAY['healthy', 'unhealthy'])[d % 3], CASE WHEN d % 5 = 0 THEN '1.4.' || d END,
+       CASE WHEN d % 7 = 0 THEN 'Because “so” \ ☃' END,
+       (ARRAY['deploy', 'promote', 'rollback', 'redeploy'])[1 + d % 4],
+       CASE WHEN d > 1 THEN pg_temp.u(format('deployment %s %s 1', team, n)) END,
+       CASE WHEN d % 2 = 0 THEN '[{"name": "look_up", "description": "Finds “it”", "inputSchema": {"type": "object", "x": 1.50}},
+                                  {"name": "put", "inputSchema": {"type": "object"}}]'::jsonb ELSE '[]' END,
+       CASE WHEN d % 4 = 0 THEN '[{"tool": "put", "code": "TOOL_ADDED", "breaking": false, "pointer": "", "message": "New."}]'::jsonb
+            ELSE '[]' END,
+       CASE WHEN d % 2 = 0 THEN '2026-03-01'::timestamptz + d * interval '2 min' END, d % 2
   FROM generate_series(1, 2) team, generate_series(1, 25) n,
        generate_series(1, CASE WHEN n = 1 THEN 22 ELSE n % 4 END) d;
+
+-- the first state of each, which a trigger wrote, and more of some
+DELETE FROM deployment_events;
+INSERT INTO deployment_events (id, workspace_id, deployment_id, status, message, user_id, api_key_id, created_at)
+SELECT pg_temp.u(format('event %s %s', d.id, n)), d.workspace_id, d.id,
+       (ARRAY['deploying', 'deployed', 'failed', 'stopped'])[1 + n % 4],
+       CASE WHEN n % 3 = 0 THEN 'Said “so” ' || n END,
+       CASE n % 2 WHEN 0 THEN d.created_by END,
+       CASE n % 2 WHEN 1 THEN pg_temp.u(CASE d.workspace_id WHEN pg_temp.u('workspace 1') THEN 'key 1 1' ELSE 'key 2 1' END) END,
+       '2026-03-02'::timestamptz + n / 2 * interval '1 hour'
+  FROM deployments d, generate_series(1, CASE WHEN d.created_at > '2026-03-01 00:20:30+00' THEN 24 ELSE 2 END) n;
 
 INSERT INTO executions (id, workspace_id, workflow_id, workflow_version, deployment_id, status, trigger_type, input_data,
                         output_data, error_message, duration_ms, completed_at)
@@ -170,6 +191,9 @@ VALUES (pg_temp.u('key gone'), pg_temp.u('gone'), 'Gone', sha256('key gone'), 'm
         pg_temp.u('user 1 owner'));
 INSERT INTO ownership_offers (id, workspace_id, offered_by, offered_to)
 VALUES (pg_temp.u('offer gone'), pg_temp.u('gone'), pg_temp.u('user 1 owner'), pg_temp.u('user 1 admin'));
+UPDATE deployments d
+   SET runtime_key_id = pg_temp.u(CASE d.workspace_id WHEN pg_temp.u('workspace 1') THEN 'key 1 1' ELSE 'key 2 1' END)
+ WHERE d.claimed_at IS NOT NULL;
 
 INSERT INTO audit_logs (id, workspace_id, user_id, api_key_id, action, resource_type, resource_id, details,
                         ip_address, user_agent)

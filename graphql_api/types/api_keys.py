@@ -3,13 +3,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from db import api_keys, audit, users, workspaces
+from db import api_keys, audit, deployments, users, workspaces
 from graphql_api.declare import Node, connected, enum, filtering, over, related
 from graphql_api.relay import Connection
 from graphql_api.types.audit import AuditLogFilter
+from graphql_api.types.deployments import DeploymentFilter
 
 if TYPE_CHECKING:
     from graphql_api.types.audit import AuditLog
+    from graphql_api.types.deployments import Deployment
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import Workspace
 
@@ -75,6 +77,10 @@ class ApiKey(Node):
     """The workspace that it is for."""
     created_by: User | None = related(users.BY_ID, id="created_by")
     """Who made it; null if that person left the workspace."""
+    deployments: Connection[Deployment] = connected(
+        deployments.BY_RUNTIME_KEY, DeploymentFilter, deployments.DeploymentOrder.NEWEST
+    )
+    """The deployments that a runtime took with it."""
     audit_logs: Connection[AuditLog] = connected(
         audit.BY_API_KEY, AuditLogFilter, audit.AuditLogOrder.NEWEST
     )

@@ -3,20 +3,34 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from db import deployments, executions, users, versions, workflows, workspaces
+from db import (
+    api_keys,
+    deployment_events,
+    deployment_tools,
+    deployments,
+    executions,
+    users,
+    versions,
+    workflows,
+    workspaces,
+)
 from db.json import Json
-from graphql_api.declare import Node, connected, enum, filtering, over, related
+from graphql_api.declare import Node, connected, enum, filtering, listed, over, related
 from graphql_api.relay import Connection
+from graphql_api.types.deployment_events import DeploymentEventFilter
 from graphql_api.types.executions import ExecutionFilter
 
 if TYPE_CHECKING:
+    from graphql_api.types.api_keys import ApiKey
+    from graphql_api.types.deployment_events import DeploymentEvent
+    from graphql_api.types.deployment_tools import DeploymentTool, ToolChange
     from graphql_api.types.executions import Execution
     from graphql_api.types.users import User
     from graphql_api.types.versions import WorkflowVersion
     from graphql_api.types.workflows import Workflow
     from graphql_api.types.workspaces import Workspace
 
-enum(deployments.DeploymentStatus, "How far a deployment is.")
+enum(deployments.DeploymentOrigin, "How a deployment came to be.")
 enum(deployments.Environment, "What a deployment is for.")
 enum(deployments.DeploymentOrder, "Orders of deployments.")
 
@@ -51,6 +65,12 @@ class Deployment(Node):
     """Where MCP clients reach it; null until the runtime reports it."""
     status: deployments.DeploymentStatus
     """How far it is."""
+    status_reason: str | None
+    """Why it is in this state, as far as there is something to say."""
+    origin: deployments.DeploymentOrigin
+    """How it came to be."""
+    claimed_at: datetime | None
+    """When a runtime took it; null while it waits for one."""
     config: Json
     """Settings of this deployment."""
     deployed_at: datetime | None
@@ -79,6 +99,24 @@ class Deployment(Node):
     """The version that it runs."""
     created_by: User | None = related(users.BY_ID, id="created_by")
     """Who made it; null if that person left the workspace."""
+    source: Deployment | None = related(deployments.BY_ID, id="source_id")
+    """The deployment that it was promoted from, goes back to, or is once more."""
+    derived: Connection[Deployment] = connected(
+        deployments.BY_SOURCE, DeploymentFilter, deployments.DeploymentOrder.NEWEST
+    )
+    """The deployments whose source it is."""
+    runtime_key: ApiKey | None = related(api_keys.BY_ID, id="runtime_key_id")
+    """The API key of the runtime that took it. For admins."""
+    tools: list[DeploymentTool] = listed(deployment_tools.OF_DEPLOYMENT)
+    """The tools that its runtime reported."""
+    tool_changes: list[ToolChange] = listed(deployment_tools.CHANGES)
+    """How its tools differ from those that were up in its place before."""
+    events: Connection[DeploymentEvent] = connected(
+        deployment_events.BY_DEPLOYMENT,
+        DeploymentEventFilter,
+        deployment_events.DeploymentEventOrder.NEWEST,
+    )
+    """The states that it was in."""
     executions: Connection[Execution] = connected(
         executions.BY_DEPLOYMENT, ExecutionFilter, executions.ExecutionOrder.NEWEST
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, cast
-from uuid import UUID
 
 import strawberry
 from msgspec import UNSET
 
-from db import versions
 from db.json import Json
-from graphql_api.declare import described, enum, named, related
+from graphql_api.declare import described, enum, named
 from graphql_api.types.errors import UserError, telling
 from graphql_api.types.imports import Diagnostic
 from graphql_api.types.versions import WorkflowVersion
@@ -119,17 +117,10 @@ class WorkflowChange(_Anything):
 @described
 @strawberry.type(description="What changed from one version of a workflow to another.")
 class WorkflowDiff:
-    workflow_id: strawberry.Private[UUID]
-    before_version: strawberry.Private[int]
-    after_version: strawberry.Private[int]
-    before: WorkflowVersion | None = related(
-        versions.BY_NUMBER, workflow_id="workflow_id", version="before_version"
-    )
-    """The version compared with."""
-    after: WorkflowVersion | None = related(
-        versions.BY_NUMBER, workflow_id="workflow_id", version="after_version"
-    )
-    """The version compared."""
+    from_version: int
+    """The number of the version compared with."""
+    to_version: int
+    """The number of the version compared."""
     changes: list[WorkflowChange]
     """Nodes, edges, notes and settings that were added, removed or changed. The order in which
     parts stand is no change."""
@@ -200,8 +191,7 @@ class DefinitionQueries:
         workflow = named("Workflow", workflow_id, ("workflowId",))
         found: Sequence[Change] = await changes.compared(info.context, workflow, from_, to)
         return WorkflowDiff(
-            workflow_id=workflow,
-            before_version=from_,
-            after_version=to,
+            from_version=from_,
+            to_version=to,
             changes=cast("list[WorkflowChange]", found),
         )

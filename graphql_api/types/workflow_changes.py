@@ -157,7 +157,7 @@ class RestoreWorkflowPayload(_Changed):
 
 
 @strawberry.type(description="What became of one workflow of several.")
-class ChangedWorkflow(_Changed):
+class ChangedWorkflowPayload(_Changed):
     pass
 
 
@@ -175,7 +175,7 @@ class _ChangedAll:
     errors: list[UserError] = strawberry.field(
         description="Why nothing was done at all; empty if each has its own answer."
     )
-    results: list[ChangedWorkflow] = strawberry.field(default_factory=list)
+    results: list[ChangedWorkflowPayload] = strawberry.field(default_factory=list)
     """The answer for each id, in its place."""
 
 
@@ -331,5 +331,5 @@ async def _changed_all(
         changes.check_bulk(ids, path)
     except Refusal as refusal:
         return payload(errors=told(refusal))
-    results = [await _changed(ChangedWorkflow, id, change, path) for id in ids]
+    results = [await _changed(ChangedWorkflowPayload, id, change, path) for id in ids]
     return payload(errors=[], results=results)

@@ -34,8 +34,9 @@ async def refused(world: World, statement: str, *values: object) -> str | None:
 
 
 DEPLOY = (
-    "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by)"
-    " VALUES ($1, $2, $3, $4)"
+    "INSERT INTO deployments"
+    " (workspace_id, workflow_id, workflow_version, created_by, environment)"
+    " VALUES ($1, $2, $3, $4, 'staging')"
 )
 RUN = (
     "INSERT INTO executions (workspace_id, workflow_id, deployment_id, trigger_type)"

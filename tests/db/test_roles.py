@@ -22,6 +22,7 @@ READS = {
     "workflow_statistics": ("viewer", "workflows:read"),
     "integrations": ("viewer", "integrations:read"),
     "deployments": ("viewer", "deployments:read"),
+    "deployment_events": ("viewer", "deployments:read"),
     "executions": ("viewer", "executions:read"),
     "execution_streams": ("viewer", "logs:read"),
     "execution_logs": ("viewer", "logs:read"),
@@ -90,8 +91,9 @@ CHANGES = {
         "admin",
     ),
     "deploy": Change(
-        "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by)"
-        " VALUES ('{workspace}', '{workflow}', 1, '{me}')",
+        "INSERT INTO deployments"
+        " (workspace_id, workflow_id, workflow_version, environment, created_by)"
+        " VALUES ('{workspace}', '{workflow}', 1, 'staging', '{me}')",
         "editor",
         ("deployments:write",),
     ),

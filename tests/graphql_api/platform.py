@@ -119,16 +119,23 @@ class Platform:
         payload = await self.done("triggerExecution", workflowId=flow, **given)
         return payload["execution"]["databaseId"]
 
-    async def deployment(self, flow: str, version: int = 1, status: str = "deploying") -> str:
+    async def deployment(
+        self,
+        flow: str,
+        version: int = 1,
+        status: str = "deploying",
+        environment: str = "production",
+    ) -> str:
         return str(
             await self.superuser.fetchval(
                 "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by,"
-                " status) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+                " status, environment) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
                 sample.of("workspace 1"),
                 UUID(flow),
                 version,
                 EDITOR.user_id,
                 status,
+                environment,
             )
         )
 

@@ -23,6 +23,7 @@ WHERE = {
     "WorkspaceFilter": ("Workspace", "workspaces", None),
     "WorkflowFilter": ("Workflow", "workflows", None),
     "DeploymentFilter": ("Deployment", "deployments", None),
+    "DeploymentEventFilter": ("DeploymentEvent", "events", "deployment"),
     "ExecutionFilter": ("Execution", "executions", None),
     "MemberFilter": ("WorkspaceMember", "members", "workspace"),
     "InvitationFilter": ("WorkspaceInvitation", "invitations", "workspace"),
@@ -78,6 +79,10 @@ def is_open(_: Rows, row: Row, wanted: bool) -> bool:
     return (not answered and row["expires_at"] > datetime.now(UTC)) is wanted
 
 
+def longer_than(_: Rows, row: Row, ms: int) -> bool:
+    return row["duration_ms"] is not None and row["duration_ms"] > ms
+
+
 def has_node(_: Rows, row: Row, type_: str) -> bool:
     return any(node["type"] == type_ for node in row["definition"]["nodes"])
 
@@ -109,12 +114,13 @@ MEANINGS: dict[str, dict[str, tuple[Any, Meaning]]] = {
         "createdSince": (datetime(2026, 3, 1, 0, 3, tzinfo=UTC), since("created_at")),
         "executions": ({"status": ["TIMEOUT"]}, has("Deployment.executions", "ExecutionFilter")),
     },
+    "DeploymentEventFilter": {"status": (["FAILED", "STOPPED"], is_in("status"))},
     "ExecutionFilter": {
         "status": (["FAILED"], is_in("status")),
         "triggerType": (["webhook", "manual"], is_in("trigger_type")),
         "startedSince": (AGO, since("started_at")),
         "startedBefore": (AGO, before("started_at")),
-        "slowerThanMs": (10, lambda _, row, ms: (row["duration_ms"] or 0) > ms),
+        "slowerThanMs": (10, longer_than),
         "search": ("“WAY” 1", contains("error_message")),
         "logs": ({"search": "line 100 "}, has("Execution.logs", "LogFilter")),
     },

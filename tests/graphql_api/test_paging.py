@@ -58,6 +58,7 @@ ORDERS = {
         "RECENTLY_DEPLOYED": "-deployed_at",
         "ENVIRONMENT": "environment -created_at",
     },
+    "DeploymentEvent": {"NEWEST": "-created_at", "OLDEST": "created_at"},
     "Execution": {
         "NEWEST": "-id",
         "OLDEST": "id",

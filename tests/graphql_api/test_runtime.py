@@ -558,7 +558,8 @@ async def test_what_waits_is_cancelled_at_once(platform: Platform) -> None:
 @pytest.mark.usefixtures("empty_queue")
 async def test_a_deployment_takes_its_own_and_what_is_nobodys(platform: Platform) -> None:
     flow = await platform.workflow()
-    ours, theirs = await platform.deployment(flow), await platform.deployment(flow)
+    ours = await platform.deployment(flow)
+    theirs = await platform.deployment(flow, environment="staging")
     foreign = await platform.queued()
     for_theirs = await platform.queued(workflowId=flow, deploymentId=theirs)
     for_ours = await platform.queued(workflowId=flow, deploymentId=ours)

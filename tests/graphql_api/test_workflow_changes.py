@@ -397,7 +397,7 @@ class TestVersions:
         )
         query = f"""query ($id: ID!, $from: Int!, $to: Int!) {{
           workflowDiff(workflowId: $id, from: $from, to: $to) {{
-            before {{ version }} after {{ version }} changes {{ {CHANGE} }}
+            fromVersion toVersion changes {{ {CHANGE} }}
           }}
         }}"""
 
@@ -405,7 +405,7 @@ class TestVersions:
             "workflowDiff"
         ]
 
-        assert (diff["before"]["version"], diff["after"]["version"]) == (1, 2)
+        assert (diff["fromVersion"], diff["toVersion"]) == (1, 2)
         assert [(c["subject"], c["kind"], c["partId"]) for c in diff["changes"]] == [
             ("NODE", "REMOVED", "send"),
             ("NODE", "CHANGED", "in"),
@@ -514,7 +514,7 @@ class TestSeveral:
 
 class TestDeleting:
     LISTED = "query ($s: String!) { workflows(filter: {search: $s}) { totalCount } }"
-    BIN = "{ workspaceBySlug(slug: \"team-1\") { deletedWorkflows { databaseId name } } }"
+    BIN = '{ workspaceBySlug(slug: "team-1") { deletedWorkflows { databaseId name } } }'
 
     async def in_the_bin(self, platform: Platform, viewer: Viewer) -> list[str]:
         found = (await platform.ask(self.BIN, viewer))["workspaceBySlug"]["deletedWorkflows"]
@@ -607,7 +607,7 @@ class TestDeleting:
                 f"SELECT FROM {table} WHERE workflow_id = $1", UUID(old)
             )
             assert rows == []
-        assert (await platform.audited(old))[-1]["action"] == "workflow.delete"
+        assert (await platform.audited(old))[-1]["action"] == "workflow.purge"
 
     async def test_the_api_itself_cannot_delete_for_good(
         self, platform: Platform, secrets: Secrets

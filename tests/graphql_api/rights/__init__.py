@@ -6,6 +6,7 @@ table by ``python -m tests.graphql_api.rights``.
 
 from tests.graphql_api.rights import (
     accounts,
+    deployments,
     executions,
     integrations,
     webhooks,
@@ -17,6 +18,7 @@ from tests.graphql_api.rights.table import Right
 RIGHTS: dict[str, Right] = {
     **accounts.RIGHTS,
     **workflows.RIGHTS,
+    **deployments.RIGHTS,
     **integrations.RIGHTS,
     **executions.RIGHTS,
     **webhooks.RIGHTS,
