@@ -15,6 +15,7 @@ from db.secrets import Secrets
 
 FORMAT = b"\x01"
 NONCE = 12
+KEY_ID = 16
 
 
 class NotOpened(Exception):
@@ -62,8 +63,24 @@ class Sealing:
             raise NotOpened("it was sealed for another, or changed") from error
 
 
+class Box:
+    """Seals for one purpose, into one piece: the key's id and what it sealed."""
+
+    def __init__(self, sealing: Sealing, purpose: str) -> None:
+        self._sealing, self._purpose = sealing, purpose
+
+    def seal(self, plain: bytes, *owners: UUID) -> bytes:
+        sealed = self._sealing.seal(self._purpose, plain, *owners)
+        return sealed.key_id.encode() + sealed.text
+
+    def open(self, sealed: bytes, *owners: UUID) -> bytes:
+        """Raises NotOpened."""
+        key_id = sealed[:KEY_ID].decode(errors="replace")
+        return self._sealing.open(self._purpose, Sealed(sealed[KEY_ID:], key_id), *owners)
+
+
 def _key_id(secrets: Secrets, purpose: str) -> str:
-    return secrets.derive(f"id of the key: {purpose}").hex()[:16]
+    return secrets.derive(f"id of the key: {purpose}").hex()[:KEY_ID]
 
 
 def _bound(purpose: str, key_id: str, owners: tuple[UUID, ...]) -> bytes:

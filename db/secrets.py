@@ -4,16 +4,12 @@ Every key is derived by HKDF-SHA256 for one purpose, so that no two purposes eve
 """
 
 import base64
-import os
 from hashlib import sha256
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SHORTEST_KEY = 32
-NONCE = 12
 
 
 class Secrets:
@@ -43,31 +39,3 @@ class Secrets:
     def known(self) -> "list[Secrets]":
         """These secrets and the previous ones, newest first."""
         return [self, *(self.previous.known() if self.previous else ())]
-
-
-class Box:
-    """Seals what only this installation may read again: AES-256-GCM under a key of one purpose.
-
-    What is sealed opens only with the same ``about``: moved to another row, it stays shut.
-    """
-
-    def __init__(self, secrets: Secrets, purpose: str) -> None:
-        self._keys = {
-            each.kid.encode(): AESGCM(each.derive(purpose)) for each in reversed(secrets.known())
-        }
-        self._kid = secrets.kid.encode()
-
-    def seal(self, plain: bytes, about: str = "") -> bytes:
-        nonce = os.urandom(NONCE)
-        return self._kid + nonce + self._keys[self._kid].encrypt(nonce, plain, about.encode())
-
-    def open(self, sealed: bytes, about: str = "") -> bytes:
-        """What was sealed. Raises ValueError unless it was sealed here, and is about this."""
-        kid, rest = sealed[:2], sealed[2:]
-        key = self._keys.get(kid)
-        try:
-            if key is None:
-                raise InvalidTag
-            return key.decrypt(rest[:NONCE], rest[NONCE:], about.encode())
-        except (InvalidTag, ValueError) as error:
-            raise ValueError("this was not sealed here, or is about something else") from error

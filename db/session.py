@@ -263,9 +263,18 @@ class Database(Reads):
                 yield Writing(connection, viewer)
 
     @asynccontextmanager
-    async def signing_in(self) -> AsyncGenerator[Writing]:
-        """A transaction of the sign-in login, which runs the sign-in functions and nothing else."""
+    async def signing_in(
+        self, client: Client = NOWHERE, viewer: Viewer = ANONYMOUS
+    ) -> AsyncGenerator[Writing]:
+        """A transaction of the sign-in login, which runs the sign-in functions and nothing else.
+
+        ``viewer`` is for the audit log: those functions are told by argument whom they concern.
+        """
         async with self._without_viewer(self.auth) as transaction:
+            if client != NOWHERE:
+                await transaction.value(BIND_CLIENT, client.address, client.user_agent)
+            if viewer != ANONYMOUS:
+                await transaction.value(BIND_VIEWER, *self.seal.settings(viewer))
             yield transaction
 
     @asynccontextmanager

@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from db.maintenance import keep_maintaining
 from db.replica import Replica, replicated
-from db.secrets import Box, Secrets
+from db.sealing import Box, Sealing
+from db.secrets import Secrets
 from db.session import Client, Database, connect
 from db.streams import reading_streams
 from graphql_api import graphiql, health, http, metrics, sse, websocket
@@ -31,9 +32,11 @@ from graphql_api.settings import Settings
 from resolvers import streams
 from resolvers.context import Asker, Resources
 from resolvers.delivering import Delivering
+from resolvers.ended import EndedSessions
 from resolvers.known_secrets import KnownSecrets
 from resolvers.mail import Mail, smtp, to_the_log
 from resolvers.nats_hints import NatsHints
+from resolvers.oauth import Providers
 from resolvers.outgoing import Outgoing
 from resolvers.passwords import Passwords
 from resolvers.reaping import keep_reaping
@@ -56,13 +59,15 @@ def create_app(settings: Settings) -> Starlette:
             app.state.service = service(settings, app.state.resources)
             _, secrets = database_of(settings)
             url = directly(settings)
-            watching = app.state.resources.streams
+            shared: Resources = app.state.resources
+            watching, database = shared.streams, shared.database
             async with (
                 beside(keep_maintaining(url, secrets, log.info, metrics.maintained)),
                 beside(metrics.keep_measuring(app.state.resources)),
                 beside(keep_reaping(url, secrets, watching, log.info)),
-                beside(app.state.resources.mail.keep_delivering(app.state.resources.database)),
-                beside(keep_sending(settings, app.state.resources)),
+                beside(shared.mail.keep_delivering(database)),
+                beside(shared.ended.keep_reading(database)),
+                beside(keep_sending(settings, shared)),
             ):
                 yield
 
@@ -186,10 +191,19 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
             ).running(database, reader, bus) as watching,
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
-            mail = mail_of(settings, secrets)
             async with replica_of(settings, secrets, database) as replica:
                 yield Resources(
-                    database, passwords, tokens, watching, mail, known, outgoing, replica
+                    database,
+                    passwords,
+                    tokens,
+                    watching,
+                    mail_of(settings, secrets),
+                    known,
+                    outgoing,
+                    replica,
+                    EndedSessions(timedelta(minutes=settings.access_token_minutes)),
+                    Providers(settings.providers, settings.oauth_redirect_uris),
+                    settings.require_verified_email,
                 )
     finally:
         passwords.close()
@@ -222,7 +236,7 @@ def mail_of(settings: Settings, secrets: Secrets) -> Mail:
     transport = to_the_log if settings.environment == "development" else None
     if settings.smtp_url and settings.mail_from:
         transport = smtp(settings.smtp_url.get_secret_value(), settings.mail_from)
-    return Mail(Box(secrets, "mail"), transport, settings.public_url)
+    return Mail(Box(Sealing(secrets), "mail"), transport, settings.public_url)
 
 
 def service(settings: Settings, resources: Resources) -> Service:
@@ -245,7 +259,10 @@ def service(settings: Settings, resources: Resources) -> Service:
         introspection=settings.introspection,
         suggestions=settings.field_suggestions,
     )
-    return Service(executor, identify)
+    async def session_end(asker: Asker) -> None:
+        await resources.ended.wait(asker.session_id)
+
+    return Service(executor, identify, session_end)
 
 
 def _service(connection: HTTPConnection) -> Service:

@@ -67,10 +67,12 @@ class RequestFault(Exception):
 
 
 class Service(NamedTuple):
-    """What a wire needs: who answers, and who says who asks from what a request shows of itself."""
+    """What a wire needs: who answers, who says who asks from what a request shows of itself, and
+    what returns when the session of an asker, who stays, has ended."""
 
     executor: Answering
     identify: Callable[[str | None, Client], Awaitable[Asker]]
+    session_end: Callable[[Asker], Awaitable[None]]
 
 
 class Malformed(ValueError):

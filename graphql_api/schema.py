@@ -28,8 +28,13 @@ from graphql_api.types.imports import ImportMutations
 from graphql_api.types.integration_changes import IntegrationMutations
 from graphql_api.types.invitation_changes import InvitationMutations
 from graphql_api.types.member_changes import MemberMutations
+from graphql_api.types.oauth import OAuthMutations
+from graphql_api.types.passwords import PasswordMutations
+from graphql_api.types.profiles import ProfileMutations
 from graphql_api.types.runtime import RuntimeMutations
 from graphql_api.types.scalars import SCALARS
+from graphql_api.types.second_factors import SecondFactorMutations
+from graphql_api.types.session_changes import SessionMutations
 from graphql_api.types.subscriptions import Subscription
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.webhook_changes import WebhookMutations
@@ -38,6 +43,7 @@ from graphql_api.types.workflow_changes import WorkflowMutations
 from graphql_api.types.workflows import Workflow, WorkflowFilter
 from graphql_api.types.workspace_changes import WorkspaceMutations
 from graphql_api.types.workspaces import Workspace, WorkspaceFilter, by_slug
+from resolvers.context import Info
 
 
 @described
@@ -78,10 +84,19 @@ class Query(DefinitionQueries, DeploymentQueries):
     webhook: Webhook | None = looked_up(webhooks.BY_ID)
     """A webhook by its id. For admins."""
 
+    @strawberry.field(description="By whose word one can sign in: what `beginOAuth` takes.")
+    def oauth_providers(self, info: Info) -> list[str]:
+        return info.context.resources.providers.names
+
 
 @strawberry.type(description="Everything that can be done.")
 class Mutation(
     AccountMutations,
+    PasswordMutations,
+    SecondFactorMutations,
+    OAuthMutations,
+    SessionMutations,
+    ProfileMutations,
     ApiKeyMutations,
     DeploymentMutations,
     ImportMutations,

@@ -7,15 +7,22 @@ environment.
 
 import ipaddress
 import json
-import re
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from graphql_api.setting_values import (
+    check_mail_server,
+    checked_front_end,
+    checked_sender,
+    fault_of_url,
+    read_providers,
+    words,
+)
+from resolvers.oauth import Provider
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,6 +30,7 @@ SHORTEST_SECRET = 32
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 NEVER_SHOWN = {
     *("database_url", "direct_database_url", "replica_url", "hints_url", "smtp_url"),
+    "oauth_providers",
     *("secret_key", "secret_key_previous", "demo_password"),
 }
 
@@ -39,18 +47,16 @@ def _in_development(given: dict[str, Any]) -> bool:
     return given["environment"] == "development"
 
 
+def _sends_mail(given: dict[str, Any]) -> bool:
+    return given.get("smtp_url") is not None
+
+
 def _log_format(given: dict[str, Any]) -> Literal["text", "json"]:
     return "text" if _in_development(given) else "json"
 
 
 def _drain_seconds(given: dict[str, Any]) -> float:
     return 0 if _in_development(given) else 5
-
-
-def _words(value: object) -> object:
-    if isinstance(value, str):
-        return [word.strip() for word in value.split(",") if word.strip()]
-    return value
 
 
 class Settings(BaseSettings):
@@ -181,6 +187,27 @@ class Settings(BaseSettings):
         "`#token=…`. Needed with SMTP_URL; unset: messages carry the bare token.",
     )
 
+    require_verified_email: bool = Field(
+        default_factory=_sends_mail,
+        description="Signing in by password takes a verified e-mail address. Default: where "
+        "SMTP_URL is set.",
+    )
+
+    # Sign-in by others
+    oauth_providers: SecretStr | None = Field(
+        default=None,
+        description='JSON list of those whose word signs people in: `[{"name": "github", '
+        '"client_id": "…", "client_secret": "…"}, {"name": "google", "issuer": '
+        '"https://accounts.google.com", "client_id": "…", "client_secret": "…"}]`. Without an '
+        '`issuer` it is GitHub. An issuer other than Google needs `"trust_email": true` for '
+        "an address that it calls verified to open or find an account.",
+    )
+    oauth_redirect_uris: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Pages of front ends that providers may send people back to, separated by "
+        "commas, such as `https://app.example.com/signed-in`.",
+    )
+
     # Calls to outside services
     outgoing_networks: Annotated[tuple[IPNetwork, ...], NoDecode] = Field(
         default=(),
@@ -276,10 +303,10 @@ class Settings(BaseSettings):
         default="info", description="The least severe messages that are logged."
     )
 
-    @field_validator("allowed_origins", "outgoing_networks", mode="before")
+    @field_validator("allowed_origins", "oauth_redirect_uris", "outgoing_networks", mode="before")
     @classmethod
     def _several(cls, value: object) -> object:
-        return _words(value)
+        return words(value)
 
     @field_validator("data", "archive")
     @classmethod
@@ -289,7 +316,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "direct_database_url", "replica_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and (fault := _fault_of_url(value.get_secret_value())):
+        if value is not None and (fault := fault_of_url(value.get_secret_value())):
             raise ValueError(fault)
         return value
 
@@ -305,36 +332,40 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        shape = "must look like smtp://user:password@host:587 or smtps://user:password@host:465"
         if value is not None:
-            try:
-                parts = urlsplit(value.get_secret_value())
-                fits = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
-            except ValueError:
-                fits = False
-            if not fits:
-                raise ValueError(shape)
+            check_mail_server(value.get_secret_value())
         return value
 
     @field_validator("mail_from")
     @classmethod
     def _sender(cls, value: str | None, given: ValidationInfo) -> str | None:
-        if value is None:
-            if given.data.get("smtp_url"):
-                raise ValueError("is needed with SMTP_URL: the sender of messages")
-        elif "@" not in parseaddr(value)[1] or not value.isprintable():
-            raise ValueError("must look like Name <address@example.com>")
-        return value
+        return checked_sender(value, needed=bool(given.data.get("smtp_url")))
 
     @field_validator("public_url")
     @classmethod
     def _front_end(cls, value: str | None, given: ValidationInfo) -> str | None:
-        if value is None:
-            if given.data.get("smtp_url"):
-                raise ValueError("is needed with SMTP_URL: messages hold links to the front end")
-        elif not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-            raise ValueError("must look like https://app.example.com")
+        return checked_front_end(value, needed=bool(given.data.get("smtp_url")))
+
+    @field_validator("require_verified_email")
+    @classmethod
+    def _can_be_verified(cls, value: bool, given: ValidationInfo) -> bool:
+        sends = given.data.get("smtp_url") or given.data.get("environment") == "development"
+        if value and not sends:
+            raise ValueError("needs SMTP_URL in production: nobody could verify an address")
         return value
+
+    @field_validator("oauth_providers")
+    @classmethod
+    def _described_well(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_providers(value.get_secret_value())
+        return value
+
+    @property
+    def providers(self) -> list[Provider]:
+        """Those whose word signs people in."""
+        given = self.oauth_providers
+        return read_providers(given.get_secret_value()) if given else []
 
     @property
     def on_loopback(self) -> bool:
@@ -374,20 +405,6 @@ def _text(value: object) -> str:
             return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
         case _:
             return str(value)
-
-
-def _fault_of_url(url: str) -> str | None:
-    shape = "postgresql://user:password@host:5432/database"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        return f"must look like {shape}: {error}"
-    if parts.scheme not in {"postgresql", "postgres"}:
-        return f"must look like {shape}"
-    if not parts.path.strip("/"):
-        return f"must name a database, as in {shape}"
-    return None
 
 
 def _own(faults: list[ErrorDetails]) -> list[ErrorDetails]:

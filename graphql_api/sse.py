@@ -9,9 +9,10 @@ lost connection and connect again, and go on with the cursor they have.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from starlette.requests import HTTPConnection, Request
@@ -102,36 +103,38 @@ class OverEvents(OverHttp):
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         streams = service.executor.operation_type(body) == "subscription"
         ending = self._draining.ending if streams else _never
-        await self._stream(results, asker.expires_at, receive, send, ending)
+        session_end = service.session_end(asker) if streams else asyncio.Event().wait()
+        signed_out = _signed_out(asker.expires_at, session_end)
+        await self._stream(results, signed_out, receive, send, ending)
 
     async def _stream(
         self,
         results: AsyncGenerator[bytes],
-        expires_at: datetime | None,
+        signed_out: Coroutine[Any, Any, None],
         receive: Receive,
         send: Send,
         ending: Callable[[Callable[[], object]], AbstractContextManager[None]],
     ) -> None:
-        """Send until all is sent, the client has left, or the sign-in has run out.
+        """Send until all is sent, the client has left, or the asker is signed in no more.
 
         What ``ending`` ends is broken off.
         """
         sending = asyncio.create_task(_send_all(results, send))
         leaving = asyncio.create_task(_left(receive))
         beating = asyncio.create_task(self._beat(send))
-        left = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
+        signing_out = asyncio.create_task(signed_out)
         broken_off = over = False
         try:
             with ending(leaving.cancel):
                 await asyncio.wait(
-                    (sending, leaving), timeout=left, return_when=asyncio.FIRST_COMPLETED
+                    (sending, leaving, signing_out), return_when=asyncio.FIRST_COMPLETED
                 )
             broken_off = leaving.cancelled()
             over = sending.done() or leaving.done()
         finally:
-            for task in (sending, leaving, beating):
+            for task in (sending, leaving, beating, signing_out):
                 task.cancel()
-            await asyncio.gather(sending, leaving, beating, return_exceptions=True)
+            await asyncio.gather(sending, leaving, beating, signing_out, return_exceptions=True)
         if sending.done() and not sending.cancelled():
             sending.result()
         elif broken_off:
@@ -140,7 +143,7 @@ class OverEvents(OverHttp):
         elif over:
             return
         if not over:
-            refused = explained(Unauthenticated("The access token has expired. Sign in again."))
+            refused = explained(Unauthenticated("Your sign-in has expired, or was ended. Sign in."))
             await _send(send, _event(refused.body))
         await _send(send, COMPLETE, more=False)
 
@@ -167,6 +170,14 @@ class OverEvents(OverHttp):
                 yield (await in_time(answering, self._rules.seconds)).body
         except Exception as error:
             yield explained(error).body
+
+
+async def _signed_out(expires_at: datetime | None, session_end: Awaitable[object]) -> None:
+    """Returns when the sign-in has run out, or its session has ended."""
+    left = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(left):
+            await session_end
 
 
 async def _send_all(results: AsyncGenerator[bytes], send: Send) -> None:

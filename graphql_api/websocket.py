@@ -6,7 +6,7 @@ last message is on its way, so a slow client slows its operations down and holds
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,6 +42,8 @@ log = structlog.stdlib.get_logger("graphql_api.websocket")
 
 PROTOCOL = "graphql-transport-ws"
 LONGEST_REASON = 123
+LAST_WORD = 0.2
+"""Seconds for the answer to whoever ended their own session."""
 """Bytes that a close frame has for its reason."""
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN = 4400, 4401, 4403
@@ -158,7 +160,8 @@ class _Connection:
             raise _leaving()
         asker = await self._greet()
         try:
-            async with _until(asker.expires_at, self.draining):
+            session_end = self.service.session_end(asker)
+            async with _until(asker.expires_at, session_end, self.draining):
                 await self._obey(asker)
         except Closing as closing:
             if closing.code == SERVICE_RESTART and self.answering:
@@ -275,8 +278,11 @@ def _check(body: Body) -> None:
 
 
 @asynccontextmanager
-async def _until(moment: datetime | None, draining: Draining) -> AsyncGenerator[None]:
-    """The block, ended by Closing when the sign-in has run out or the process is to leave."""
+async def _until(
+    moment: datetime | None, session_end: Awaitable[None], draining: Draining
+) -> AsyncGenerator[None]:
+    """The block, ended by Closing when the sign-in has run out or was ended, or the process is to
+    leave."""
     left = None if moment is None else (moment - datetime.now(UTC)).total_seconds()
     limit = asyncio.timeout(left)
 
@@ -284,6 +290,12 @@ async def _until(moment: datetime | None, draining: Draining) -> AsyncGenerator[
         if not limit.expired():
             limit.reschedule(0)
 
+    async def sign_out() -> None:
+        await session_end
+        await asyncio.sleep(LAST_WORD)
+        end()
+
+    signing_out = asyncio.create_task(sign_out())
     try:
         async with limit:
             with draining.ending(end):
@@ -293,7 +305,10 @@ async def _until(moment: datetime | None, draining: Draining) -> AsyncGenerator[
             raise
         if draining.begun.is_set():
             raise _leaving() from error
-        raise Closing(UNAUTHORIZED, "Unauthorized: the access token has expired") from error
+        said = "the session has ended" if signing_out.done() else "the access token has expired"
+        raise Closing(UNAUTHORIZED, f"Unauthorized: {said}") from error
+    finally:
+        signing_out.cancel()
 
 
 def _leaving() -> Closing:

@@ -8,22 +8,35 @@ import asyncio
 import re
 import secrets
 import unicodedata
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from db import accounts
-from db.session import Client
+from db import accounts, sessions
+from db.session import NOWHERE, Client, Writing
+from resolvers import allowances, letters
 from resolvers.context import Resources
-from resolvers.errors import InvalidInput, Refusal, Unauthenticated
-from resolvers.passwords import TooBusy, check_password
-from resolvers.tokens import API_KEY, REFRESH_TOKEN, digest, new_refresh_token
+from resolvers.errors import InvalidInput, RateLimited, Refusal, Unauthenticated
+from resolvers.passwords import TooBusy
+from resolvers.strength import check_strength
+from resolvers.tokens import (
+    API_KEY,
+    REFRESH_TOKEN,
+    digest,
+    new_one_time_token,
+    new_refresh_token,
+)
+
+__all__ = ["RateLimited"]
 
 SESSION_LIFE = timedelta(days=30)
 """How long a refresh token is good; every refresh begins anew."""
 
-SIGN_UP_TIME = 0.1
+CHALLENGE_LIFE = timedelta(minutes=5)
+
+EVEN_TIME = 0.1
 """Seconds. An account is written to disk, a refusal is not: both take this long to answer."""
 
 ADDRESS = re.compile(
@@ -43,9 +56,15 @@ class InvalidCredentials(Refusal):
 
 
 class SecondFactorRequired(Refusal):
-    """The password is right, and the account asks for more than a password."""
+    """The first step is done; ``challenge`` goes with a code to the second, until it expires."""
 
     code = "SECOND_FACTOR_REQUIRED"
+
+    def __init__(self, challenge: str, expires_at: datetime) -> None:
+        super().__init__(
+            "This account has a second factor: call completeSignIn with the challenge and a code."
+        )
+        self.challenge, self.expires_at = challenge, expires_at
 
 
 class SessionEnded(Refusal):
@@ -60,18 +79,6 @@ class TokenReused(Refusal):
     code = "REFRESH_TOKEN_REUSED"
 
 
-class RateLimited(Refusal):
-    """The API key has no request left before ``reset_at``."""
-
-    code = "RATE_LIMITED"
-
-    def __init__(self, reset_at: datetime) -> None:
-        super().__init__(
-            f"This API key has used up this hour's requests; ask again at {reset_at:%H:%M} UTC."
-        )
-        self.reset_at = reset_at
-
-
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A session: both tokens are told this once. ``expires_at`` is the access token's."""
@@ -80,6 +87,7 @@ class SignedIn:
     access_token: str
     refresh_token: str
     expires_at: datetime
+    session_id: UUID
 
 
 async def sign_up(
@@ -87,62 +95,142 @@ async def sign_up(
 ) -> None:
     """Open an account, with a workspace of its own, unless the address has one already.
 
-    Raises InvalidInput or TooBusy, and nothing that tells which of the two happened.
+    Either way a message goes to the address. Raises InvalidInput, RateLimited or TooBusy, and
+    nothing that tells which of the two happened.
     """
-    address, person = _address(email), _name(name)
-    if address is None:
-        raise InvalidInput(
-            "This is not an e-mail address, such as ada@example.org.", ("input", "email")
-        )
-    check_password(password, ("input", "password"))
+    address, person = checked_address(email), checked_name(name)
+    await check_strength(
+        resources.passwords, password, (address, person), ("input", "password")
+    )
+    turns = allowances.new_account(client)
+    if resources.mail.possible:
+        turns += allowances.message(address, client)
+    await allowances.spend(resources, turns)
     stored = await resources.passwords.hash(password)
+    async with evenly():
+        async with resources.database.signing_in(client) as transaction:
+            user_id = await accounts.register(transaction, address, stored, person)
+            if resources.mail.possible:
+                await _welcome(resources, transaction, address, user_id)
+        if user_id is not None:
+            await open_workspace(resources, client, user_id, person)
+
+
+@asynccontextmanager
+async def evenly() -> AsyncGenerator[None]:
+    """Takes the same time whatever the block finds."""
     loop = asyncio.get_running_loop()
-    answer_at = loop.time() + SIGN_UP_TIME
-    user_id = await accounts.register(resources.database, address, stored, person)
-    if user_id is not None:
-        await accounts.create_first_workspace(
-            resources.database, user_id, client, f"{person}'s workspace", _slug(person)
-        )
+    answer_at = loop.time() + EVEN_TIME
+    yield
     await asyncio.sleep(answer_at - loop.time())
 
 
-async def sign_in(resources: Resources, *, email: str, password: str) -> SignedIn:
-    """Begin a session. Raises InvalidCredentials, SecondFactorRequired or TooBusy."""
+async def _welcome(
+    resources: Resources, transaction: Writing, address: str, user_id: UUID | None
+) -> None:
+    """What goes to an address that somebody signed up with: who has an account is told so."""
+    if user_id is not None:
+        await letters.post_verification(resources.mail, transaction, user_id, address)
+        return
+    found = await accounts.find_by_address(transaction, address)
+    if found:
+        await letters.post_reset(resources.mail, transaction, found.id, address, signed_up=True)
+
+
+async def open_workspace(
+    resources: Resources, client: Client, user_id: UUID, person: str
+) -> None:
+    """The first workspace of a new account."""
+    await accounts.create_first_workspace(
+        resources.database, user_id, client, f"{person}'s workspace", _slug(person)
+    )
+
+
+async def sign_in(
+    resources: Resources, client: Client = NOWHERE, *, email: str, password: str
+) -> SignedIn:
+    """Begin a session.
+
+    Raises InvalidCredentials, SecondFactorRequired, RateLimited or TooBusy.
+    """
     address = _address(email)
-    account = await accounts.find_sign_in(resources.database, address) if address else None
+    account = (
+        await accounts.find_sign_in(resources.database, address, client) if address else None
+    )
+    turns = allowances.password_guess(
+        address or email, client, known_here=account is not None and account.known_here
+    )
+    await allowances.spend(resources, turns)
     stored = account.password_hash if account else None
     fits = await resources.passwords.verify(stored, password)
-    if account is None or not fits:
-        raise InvalidCredentials("No account has this e-mail address and this password.")
-    if account.mfa_enabled:
-        raise SecondFactorRequired("This account cannot be signed in to by a password alone.")
+    if account is None or not fits or (resources.verified_only and not account.email_verified):
+        also = ", or the address is not verified yet" if resources.verified_only else ""
+        raise InvalidCredentials(f"No account has this e-mail address and this password{also}.")
+    await allowances.give_back(resources, turns)
     if stored and resources.passwords.outdated(stored):
         await _renew_hash(resources, account.id, stored, password)
+    return await begin(
+        resources, client, account.id, "password", second_factor=account.mfa_enabled
+    )
+
+
+async def begin(
+    resources: Resources, client: Client, user_id: UUID, method: str, *, second_factor: bool
+) -> SignedIn:
+    """Begin the session of somebody who was recognised by ``method``.
+
+    Raises SecondFactorRequired where that is not enough.
+    """
+    if second_factor:
+        challenge = new_one_time_token()
+        async with resources.database.signing_in() as transaction:
+            await accounts.make_token(
+                transaction,
+                digest(challenge),
+                "second_factor",
+                CHALLENGE_LIFE,
+                user_id=user_id,
+                method=method,
+            )
+        raise SecondFactorRequired(challenge, datetime.now(UTC) + CHALLENGE_LIFE)
+    async with resources.database.signing_in(client) as transaction:
+        return await start(resources, transaction, user_id, method)
+
+
+async def start(
+    resources: Resources, transaction: Writing, user_id: UUID, method: str
+) -> SignedIn:
+    """A session of somebody about whom nothing is left to ask."""
     token = new_refresh_token()
-    await accounts.start_session(resources.database, account.id, digest(token), SESSION_LIFE)
-    return _signed_in(resources, account.id, token)
+    session_id = await sessions.start(transaction, user_id, digest(token), SESSION_LIFE, method)
+    return _signed_in(resources, user_id, session_id, token)
 
 
-async def refresh_session(resources: Resources, refresh_token: str) -> SignedIn:
+async def refresh_session(
+    resources: Resources, refresh_token: str, client: Client = NOWHERE
+) -> SignedIn:
     """Exchange a refresh token, which is good once. Raises SessionEnded or TokenReused."""
     if not REFRESH_TOKEN.fullmatch(refresh_token):
         raise SessionEnded("This is not a refresh token of this server; sign in.")
     token = new_refresh_token()
-    answer = await accounts.refresh_session(
-        resources.database, digest(refresh_token), digest(token), SESSION_LIFE
+    answer = await sessions.refresh(
+        resources.database, digest(refresh_token), digest(token), SESSION_LIFE, client
     )
     if answer.outcome == "reused":
+        resources.ended.add([answer.session_id] if answer.session_id else [])
         raise TokenReused("This refresh token was used before, so its session is ended; sign in.")
-    if answer.outcome != "ok" or answer.user_id is None:
+    if answer.outcome != "ok" or answer.user_id is None or answer.session_id is None:
         raise SessionEnded("The session has ended; sign in.")
-    return _signed_in(resources, answer.user_id, token)
+    return _signed_in(resources, answer.user_id, answer.session_id, token)
 
 
-async def sign_out(resources: Resources, refresh_token: str) -> bool:
+async def sign_out(resources: Resources, refresh_token: str, client: Client = NOWHERE) -> bool:
     """End the session that the token is of. Whether there was one that had not ended."""
     if not REFRESH_TOKEN.fullmatch(refresh_token):
         return False
-    return await accounts.end_session(resources.database, digest(refresh_token))
+    ended = await sessions.end(resources.database, digest(refresh_token), client)
+    resources.ended.add([ended] if ended else [])
+    return ended is not None
 
 
 async def key_of(resources: Resources, api_key: str) -> accounts.KeyRow:
@@ -163,9 +251,21 @@ async def _renew_hash(resources: Resources, user_id: UUID, stored: str, password
         await accounts.renew_hash(resources.database, user_id, stored, renewed)
 
 
-def _signed_in(resources: Resources, user_id: UUID, refresh_token: str) -> SignedIn:
-    access_token, expires_at = resources.tokens.issue(user_id)
-    return SignedIn(user_id, access_token, refresh_token, expires_at)
+def _signed_in(
+    resources: Resources, user_id: UUID, session_id: UUID, refresh_token: str
+) -> SignedIn:
+    access_token, expires_at = resources.tokens.issue(user_id, session_id)
+    return SignedIn(user_id, access_token, refresh_token, expires_at, session_id)
+
+
+def checked_address(email: str) -> str:
+    """The address as it is compared and stored. Raises InvalidInput."""
+    address = _address(email)
+    if address is None:
+        raise InvalidInput(
+            "This is not an e-mail address, such as ada@example.org.", ("input", "email")
+        )
+    return address
 
 
 def _address(email: str) -> str | None:
@@ -174,7 +274,8 @@ def _address(email: str) -> str | None:
     return address if len(address) <= LONGEST_ADDRESS and ADDRESS.fullmatch(address) else None
 
 
-def _name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name as it is stored. Raises InvalidInput."""
     person = unicodedata.normalize("NFC", name.strip())
     if not 0 < len(person) <= LONGEST_NAME:
         raise InvalidInput(

@@ -11,10 +11,12 @@ import strawberry
 
 from db.replica import Replica
 from db.session import ANONYMOUS, NOWHERE, Client, Database, Reads, Viewer, Writing
+from resolvers.ended import EndedSessions
 from resolvers.errors import Unauthenticated
 from resolvers.known_secrets import KnownSecrets
 from resolvers.loaders import Loaders
 from resolvers.mail import Mail
+from resolvers.oauth import Providers
 from resolvers.outgoing import Outgoing
 from resolvers.streams import Streams
 
@@ -35,6 +37,10 @@ class Resources:
     known: KnownSecrets = field(default_factory=KnownSecrets)
     outgoing: Outgoing = field(default_factory=Outgoing)
     replica: Replica | None = None
+    ended: EndedSessions = field(default_factory=EndedSessions)
+    providers: Providers = field(default_factory=Providers)
+    verified_only: bool = False
+    """Whether signing in by password takes a verified address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Asker:
     viewer: Viewer = ANONYMOUS
     client: Client = NOWHERE
     expires_at: datetime | None = None
+    session_id: UUID | None = None
 
 
 class Context:
@@ -89,10 +96,12 @@ class Context:
         finally:
             self._read_anew()
 
-    async def become(self, user_id: UUID, expires_at: datetime) -> None:
+    async def become(
+        self, user_id: UUID, expires_at: datetime, session_id: UUID | None = None
+    ) -> None:
         """Go on as this user: what is read from here on is what they may see."""
         await self.session.end()
-        self.asker = Asker(Viewer(user_id), self.asker.client, expires_at)
+        self.asker = Asker(Viewer(user_id), self.asker.client, expires_at, session_id)
         self._read_anew()
 
     async def end(self) -> None:

@@ -5,6 +5,7 @@ raised is a fault of ours and is masked.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -59,3 +60,14 @@ class Conflict(Refusal):
     """Somebody else was first."""
 
     code = "CONFLICT"
+
+
+class RateLimited(Refusal):
+    """So many requests of a kind that no more are answered before ``reset_at``."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, reset_at: datetime, said: str | None = None) -> None:
+        said = said or "This API key has used up this hour's requests;"
+        super().__init__(f"{said} ask again at {reset_at:%H:%M:%S} UTC.")
+        self.reset_at = reset_at

@@ -25,7 +25,7 @@ import structlog
 
 from db import mail
 from db.mail import MailRow
-from db.secrets import Box
+from db.sealing import Box, NotOpened
 from db.session import Database, Writing
 from resolvers.beside import going_on
 from resolvers.errors import Refusal
@@ -121,7 +121,7 @@ class Mail:
             message = msgspec.json.decode(self._box.open(row.message), type=Message)
             async with asyncio.timeout(SECONDS):
                 await self._transport(message, row.id)
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError, NotOpened) as error:
             await _failed(database, row, error)
         else:
             await mail.forget(database, row.id)
@@ -146,7 +146,7 @@ def _for_good(error: Exception) -> bool:
         case aiosmtplib.SMTPDataError():
             return error.code >= REFUSED_FOR_GOOD
         case _:
-            return isinstance(error, ValueError)
+            return isinstance(error, ValueError | NotOpened)
 
 
 def smtp(url: str, sender: str) -> Transport:

@@ -61,7 +61,7 @@ class Passwords:
         known = _opaque(password)
         if known is None:
             raise ValueError("the password was not checked")
-        return await self._compute(lambda: self._argon2.hash(known))
+        return await self.compute(lambda: self._argon2.hash(known))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether ``password`` is the one whose hash is ``stored``. Raises TooBusy.
@@ -70,7 +70,7 @@ class Passwords:
         is compared.
         """
         known = _opaque(password)
-        fits = await self._compute(lambda: self._fits(stored or self._nobody, known or b""))
+        fits = await self.compute(lambda: self._fits(stored or self._nobody, known or b""))
         return fits and stored is not None and known is not None
 
     def outdated(self, stored: str) -> bool:
@@ -87,7 +87,8 @@ class Passwords:
         except VerifyMismatchError:
             return False
 
-    async def _compute(self, work: Callable[[], T]) -> T:
+    async def compute(self, work: Callable[[], T]) -> T:
+        """What ``work`` computes, off the event loop. Raises TooBusy."""
         if self._room == 0:
             raise TooBusy("Too many people are signing in right now; try again in a few seconds.")
         self._room -= 1

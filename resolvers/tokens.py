@@ -25,7 +25,7 @@ ISSUER = AUDIENCE = "graphql-api"
 CLAIMS = ["iss", "aud", "exp", "iat", "sub", "jti"]
 
 LONGEST = 1024
-"""Characters of an access token; ours have about 360. A longer one is not even decoded."""
+"""Characters of an access token; ours have about 420. A longer one is not even decoded."""
 
 MOST_KEPT = 10_000
 """Tokens that were verified, kept until they expire: verifying was a fifth of a small request."""
@@ -36,6 +36,7 @@ CLOCK_SKEW = 5
 API_KEY = re.compile(r"mcp_[A-Za-z0-9_-]{16,128}")
 REFRESH_TOKEN = re.compile(r"mcr_[A-Za-z0-9_-]{43}")
 INVITATION_TOKEN = re.compile(r"mci_[A-Za-z0-9_-]{43}")
+ONE_TIME_TOKEN = re.compile(r"mct_[A-Za-z0-9_-]{43}")
 
 
 class Access(NamedTuple):
@@ -44,6 +45,7 @@ class Access(NamedTuple):
     user_id: UUID
     expires_at: datetime
     token_id: UUID
+    session_id: UUID | None = None
 
 
 class Tokens:
@@ -57,11 +59,13 @@ class Tokens:
         self._kid, self._seconds = known.kid, round(minutes * 60)
         self._good: OrderedDict[str, Access] = OrderedDict()
 
-    def issue(self, user_id: UUID) -> tuple[str, datetime]:
-        """A new access token and when it expires."""
+    def issue(self, user_id: UUID, session_id: UUID | None = None) -> tuple[str, datetime]:
+        """A new access token, good while the session goes on, and when it expires."""
         now = int(time.time())
         expiry = now + self._seconds
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": expiry}
+        claims: dict[str, str | int] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": expiry}
+        if session_id:
+            claims["sid"] = str(session_id)
         token = jwt.encode(
             claims | {"sub": str(user_id), "jti": str(uuid4())},
             self._keys[self._kid],
@@ -96,7 +100,8 @@ class Tokens:
             if header["typ"] != TYPE:
                 raise jwt.InvalidTokenError("another type of token")
             expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-            return Access(UUID(claims["sub"]), expires_at, UUID(claims["jti"]))
+            session_id = UUID(claims["sid"]) if "sid" in claims else None
+            return Access(UUID(claims["sub"]), expires_at, UUID(claims["jti"]), session_id)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("The access token has expired; refresh the session.") from error
         except (jwt.PyJWTError, LookupError, ValueError) as error:
@@ -109,6 +114,11 @@ def new_refresh_token() -> str:
 
 def new_invitation_token() -> str:
     return f"mci_{secrets.token_urlsafe(32)}"
+
+
+def new_one_time_token() -> str:
+    """For what goes by mail, and for what a client holds between two steps."""
+    return f"mct_{secrets.token_urlsafe(32)}"
 
 
 def new_api_key() -> str:

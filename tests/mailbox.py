@@ -12,7 +12,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from db.secrets import Box, Secrets
+from db.sealing import Box, Sealing
+from db.secrets import Secrets
 from resolvers.mail import Mail, smtp
 
 SENDER = "The platform <platform@example.org>"
@@ -46,7 +47,7 @@ class Mailbox:
 
     def mail(self, secrets: Secrets) -> Mail:
         """The post of a process that sends here."""
-        return Mail(Box(secrets, "mail"), smtp(self.url, SENDER), PUBLIC_URL)
+        return Mail(Box(Sealing(secrets), "mail"), smtp(self.url, SENDER), PUBLIC_URL)
 
 
 def text_of(message: EmailMessage) -> str:

@@ -47,7 +47,8 @@ async def asker_of(authorization: str | None, client: Client, resources: Resourc
             allowance=Allowance(key.rate_limit, key.remaining, key.reset_at),
         )
     access = resources.tokens.read(credential)
-    return Asker(Viewer(user_id=access.user_id), client, access.expires_at)
+    await resources.ended.check(resources.database, access.session_id)
+    return Asker(Viewer(access.user_id), client, access.expires_at, access.session_id)
 
 
 def shown_by(payload: object) -> str | None:

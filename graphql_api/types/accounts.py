@@ -12,7 +12,7 @@ from graphql_api.declare import described, related
 from graphql_api.types.errors import UserError, told
 from graphql_api.types.viewers import Viewer
 from resolvers import accounts
-from resolvers.accounts import SignedIn
+from resolvers.accounts import SecondFactorRequired, SignedIn
 from resolvers.context import Context, Info
 from resolvers.errors import Refusal
 
@@ -23,7 +23,7 @@ class SignUpInput:
     email: str
     """The e-mail address to sign in with. Capitals make no difference."""
     password: str
-    """At least 8 characters of any kind; at most 1024 bytes."""
+    """At least 8 characters of any kind, at most 1024 bytes, and not easy to guess."""
     name: str
     """What others see; at most 200 characters."""
 
@@ -60,7 +60,7 @@ class SignUpPayload:
 
 @described
 @strawberry.type
-class _Session:
+class SessionPayload:
     errors: list[UserError] = strawberry.field(
         description="Why there is no session; empty if there is one."
     )
@@ -78,13 +78,15 @@ class _Session:
     """You, signed in."""
 
 
+@described
 @strawberry.type(description="The answer to `signIn`.")
-class SignInPayload(_Session):
-    pass
+class SignInPayload(SessionPayload):
+    challenge: str | None = None
+    """What goes with a code to `completeSignIn`, where the account has a second factor."""
 
 
 @strawberry.type(description="The answer to `refreshSession`.")
-class RefreshSessionPayload(_Session):
+class RefreshSessionPayload(SessionPayload):
     pass
 
 
@@ -97,14 +99,15 @@ class SignOutPayload:
     """Whether there was a session to end."""
 
 
-_Payload = TypeVar("_Payload", bound=_Session)
+Payload = TypeVar("Payload", bound=SessionPayload)
 
 
 @strawberry.type
 class AccountMutations:
     @strawberry.mutation(
-        description="Open an account with a workspace of its own; then call `signIn`. The answer is"
-        " the same where the address has an account already: nothing happens to that one."
+        description="Open an account with a workspace of its own; then call `signIn`, where the"
+        " server asks for it after `verifyEmail`. The answer is the same where the address has an"
+        " account already: nothing happens to that one."
     )
     async def sign_up(
         self, info: Info, input: Annotated[SignUpInput, strawberry.argument(description="Who.")]
@@ -130,11 +133,16 @@ class AccountMutations:
     ) -> SignInPayload:
         try:
             session = await accounts.sign_in(
-                info.context.resources, email=input.email, password=input.password
+                info.context.resources,
+                info.context.asker.client,
+                email=input.email,
+                password=input.password,
             )
+        except SecondFactorRequired as refusal:
+            return SignInPayload(errors=told(refusal), challenge=refusal.challenge)
         except Refusal as refusal:
             return SignInPayload(errors=told(refusal))
-        return await _begun(info.context, session, SignInPayload)
+        return await begun(info.context, session, SignInPayload)
 
     @strawberry.mutation(
         description="Go on with a session: exchange its refresh token for new ones. A refresh token"
@@ -146,26 +154,31 @@ class AccountMutations:
         input: Annotated[RefreshSessionInput, strawberry.argument(description="Which session.")],
     ) -> RefreshSessionPayload:
         try:
-            session = await accounts.refresh_session(info.context.resources, input.refresh_token)
+            session = await accounts.refresh_session(
+                info.context.resources, input.refresh_token, info.context.asker.client
+            )
         except Refusal as refusal:
             return RefreshSessionPayload(errors=told(refusal))
-        return await _begun(info.context, session, RefreshSessionPayload)
+        return await begun(info.context, session, RefreshSessionPayload)
 
     @strawberry.mutation(
-        description="End a session: none of its refresh tokens is good any more. An access token"
-        " already handed out runs out by itself."
+        description="End a session: none of its tokens is good any more, at the latest after a"
+        " second."
     )
     async def sign_out(
         self,
         info: Info,
         input: Annotated[SignOutInput, strawberry.argument(description="Which session.")],
     ) -> SignOutPayload:
-        ended = await accounts.sign_out(info.context.resources, input.refresh_token)
+        ended = await accounts.sign_out(
+            info.context.resources, input.refresh_token, info.context.asker.client
+        )
         return SignOutPayload(errors=[], ended=ended)
 
 
-async def _begun(context: Context, session: SignedIn, payload: type[_Payload]) -> _Payload:
-    await context.become(session.user_id, session.expires_at)
+async def begun(context: Context, session: SignedIn, payload: type[Payload]) -> Payload:
+    """The payload that tells of a session, answered from here on as who it is of."""
+    await context.become(session.user_id, session.expires_at, session.session_id)
     return payload(
         errors=[],
         access_token=session.access_token,

@@ -7,6 +7,7 @@ an answer.
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 import strawberry
 from strawberry.types import get_object_definition
@@ -14,7 +15,7 @@ from strawberry.types import get_object_definition
 from graphql_api.declare import described
 from graphql_api.types.plans import PlanLimit
 from graphql_api.types.scalars import BigInt
-from resolvers import accounts, errors, passwords
+from resolvers import accounts, errors, passwords, profiles, strength
 from resolvers.errors import Refusal
 
 
@@ -106,7 +107,12 @@ class InvalidCredentialsError(UserError):
 
 @telling(accounts.SecondFactorRequired)
 class SecondFactorRequiredError(UserError):
-    """The password is right, but this account asks for a second factor."""
+    """The first step is right, but this account asks for a second: call `completeSignIn`."""
+
+    challenge: str
+    """What goes with a code to `completeSignIn`."""
+    expires_at: datetime
+    """Until when the challenge is good."""
 
 
 @telling(accounts.SessionEnded)
@@ -119,12 +125,32 @@ class RefreshTokenReusedError(UserError):
     """The refresh token was used before. As somebody may have stolen it, its session is ended."""
 
 
-@telling(accounts.RateLimited)
+@telling(errors.RateLimited)
 class RateLimitedError(UserError):
-    """The API key has used up the requests of this hour."""
+    """So much was asked of this kind that no more is answered for a while."""
 
     reset_at: datetime
-    """When requests are allowed again."""
+    """When the next request is answered again."""
+
+
+@telling(strength.WeakPassword)
+class WeakPasswordError(UserError):
+    """The password would be guessed soon."""
+
+    score: int
+    """How hard it is to guess, from 0 to 4; 3 is enough."""
+    warning: str | None
+    """What is wrong with it."""
+    suggestions: list[str]
+    """What would make it better."""
+
+
+@telling(profiles.OwnerOfOthers)
+class OwnsWorkspacesError(UserError):
+    """Others are members of workspaces that the account owns."""
+
+    workspace_ids: list[UUID]
+    """The database ids of those workspaces."""
 
 
 @telling(passwords.TooBusy)

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from db import api_keys, invitations, ownership, users, viewers, workspaces
+from db import (
+    api_keys,
+    identities,
+    invitations,
+    ownership,
+    sessions,
+    users,
+    viewers,
+    workspaces,
+)
 from db.workspaces import DELETED as DELETED_WORKSPACES
 from graphql_api.declare import connected, listed, over, related
 from graphql_api.relay import Connection
@@ -13,6 +22,7 @@ if TYPE_CHECKING:
     from graphql_api.types.api_keys import ApiKey, RateLimit
     from graphql_api.types.invitations import ReceivedInvitation
     from graphql_api.types.ownership import OwnershipOffer
+    from graphql_api.types.sessions import Identity, Session
     from graphql_api.types.users import User
     from graphql_api.types.workspaces import DeletedWorkspace, Workspace
 
@@ -53,3 +63,7 @@ class Viewer:
     """The workspaces that you deleted and can restore."""
     rate_limit: RateLimit | None = related(api_keys.RATE_OF_VIEWER)
     """Your requests of this hour; null for a person."""
+    sessions: list[Session] = listed(sessions.GOING_ON)
+    """From where you are signed in; empty for an API key."""
+    identities: list[Identity] = listed(identities.OWN)
+    """Who you are elsewhere, by whose word you can sign in; empty for an API key."""

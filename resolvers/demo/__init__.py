@@ -57,8 +57,9 @@ async def load(database: Database, report: Callable[[str], None]) -> Demo | None
 
 async def _account(database: Database, person: Person, stored: str) -> UUID:
     """The person's account, which an interrupted loading may have made."""
-    made = await accounts.register(database, person.email, stored, person.name)
-    known = await accounts.find_sign_in(database, person.email)
+    async with database.signing_in() as transaction:
+        await accounts.register(transaction, person.email, stored, person.name, verified=True)
+        known = await accounts.find_by_address(transaction, person.email)
     if known is None:
-        raise LookupError(f"{person.email} has an account, but none is found: {made}")
+        raise LookupError(f"{person.email} has an account, but none is found")
     return known.id

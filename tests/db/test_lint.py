@@ -105,7 +105,8 @@ RULES = {
           FROM pg_class c
          WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
            AND NOT c.relispartition
-           AND c.relname NOT IN ('users', 'workspaces', 'refresh_tokens', 'api_key_usage')
+           AND c.relname NOT IN ('users', 'sessions', 'user_identities', 'refresh_tokens',
+                                 'workspaces', 'api_key_usage')
            AND NOT EXISTS (SELECT FROM pg_attribute a
                             WHERE a.attrelid = c.oid AND a.attname = 'workspace_id')
     """,

@@ -401,7 +401,6 @@ async def test_a_user_sees_the_people_of_its_workspaces_only(world: World) -> No
     "column",
     [
         "users.password_hash",
-        "users.oauth_id",
         "workspace_invitations.token_hash",
         "integrations.credentials",
         "api_keys.key_hash",

@@ -40,7 +40,7 @@ async def ask_row(world: World, query: str, *values: object) -> "Record | None":
 
 
 REGISTER = "SELECT app.register_user($1, 'hash', 'Name')"
-START = "SELECT app.start_session($1, sha256($2), '30 days')"
+START = "SELECT app.start_session($1, sha256($2), '30 days', 'password')"
 REFRESH = "SELECT outcome FROM app.refresh_session(sha256($1), sha256($2), '30 days')"
 END = "SELECT app.end_session(sha256($1))"
 FIND_KEY = "SELECT * FROM app.find_api_key(sha256($1))"
@@ -52,7 +52,7 @@ async def test_whoever_registers_is_found_by_the_address_however_spelt(world: Wo
     row = await ask_row(world, "SELECT * FROM app.find_sign_in('bERTA@example.ORG')")
 
     assert row is not None
-    assert tuple(row) == (made, "hash", False, False)
+    assert tuple(row) == (made, "hash", False, False, "Name", False)
 
 
 async def test_a_taken_address_is_no_error_and_no_account(world: World) -> None:
@@ -76,7 +76,7 @@ async def test_the_sign_in_login_reads_no_table(world: World, table: str) -> Non
     [
         "find_sign_in('a')",
         "register_user('a@b', 'h', 'n')",
-        "start_session(gen_random_uuid(), ''::bytea, '1 day')",
+        "start_session(gen_random_uuid(), ''::bytea, '1 day', 'password')",
         "refresh_session(''::bytea, ''::bytea, '1 day')",
         "end_session(''::bytea)",
         "find_api_key(''::bytea)",
@@ -113,17 +113,17 @@ async def test_an_unknown_token_is_unknown(world: World) -> None:
 
 
 async def test_a_session_ends_for_all_its_tokens_and_only_once(world: World, user: UUID) -> None:
-    await ask(world, START, user, b"e1")
+    session = await ask(world, START, user, b"e1")
     await ask(world, REFRESH, b"e1", b"e2")
 
-    assert await ask(world, END, b"e1") is True
-    assert await ask(world, END, b"e1") is False
-    assert await ask(world, END, b"never made") is False
+    assert await ask(world, END, b"e1") == session
+    assert await ask(world, END, b"e1") is None
+    assert await ask(world, END, b"never made") is None
     assert await ask(world, REFRESH, b"e2", b"e3") == "expired"
 
 
 async def test_a_token_expires(world: World, user: UUID) -> None:
-    await ask(world, "SELECT app.start_session($1, sha256('old'), '-1 s')", user)
+    await ask(world, "SELECT app.start_session($1, sha256('old'), '-1 s', 'password')", user)
 
     assert await ask(world, REFRESH, b"old", b"new") == "expired"
 
@@ -131,8 +131,7 @@ async def test_a_token_expires(world: World, user: UUID) -> None:
 async def test_no_session_outlives_its_sign_in_by_ninety_days(world: World, user: UUID) -> None:
     await ask(world, START, user, b"long 1")
     await world.superuser.execute(
-        "UPDATE refresh_tokens SET session_started = now() - interval '89 days'"
-        " WHERE token_hash = sha256('long 1')"
+        "UPDATE sessions SET created_at = now() - interval '89 days' WHERE user_id = $1", user
     )
 
     await ask(world, REFRESH, b"long 1", b"long 2")
@@ -205,7 +204,7 @@ async def test_using_a_key_is_no_event_of_the_audit_log(world: World, team: Team
 
 
 async def test_maintenance_forgets_what_ended_long_ago(world: World, user: UUID) -> None:
-    await ask(world, "SELECT app.start_session($1, sha256('gone'), '-31 days')", user)
+    await ask(world, "SELECT app.start_session($1, sha256('gone'), '-31 days', 'password')", user)
     await ask(world, START, user, b"stays")
 
     await world.superuser.execute("SELECT app.forget_expired()")

@@ -51,6 +51,8 @@ class Asking:
         """The id of a workspace that may be seen."""
         return (await self(WORKSPACE, slug=slug))["workspaceBySlug"]["id"]
 
+PASSWORD = "correct horse battery"
+
 
 class Company:
     """The server, and everybody who may come."""
@@ -60,18 +62,17 @@ class Company:
         self.nobody = Asking(client)
         self.owner = self.editor = self.viewer = self.stranger = self.nobody
 
-    async def sign_in(self, email: str) -> Asking:
-        answer = await self.nobody(SIGN_IN, email=email, password=demo.PASSWORD)
+    async def sign_in(self, email: str, password: str = demo.PASSWORD) -> Asking:
+        answer = await self.nobody(SIGN_IN, email=email, password=password)
         assert answer["signIn"]["errors"] == []
         return Asking(self._client, answer["signIn"]["accessToken"])
 
     async def gather(self) -> None:
-        person = {"email": "zoe@example.com", "password": demo.PASSWORD, "name": "Zoe"}
-        await self.nobody(SIGN_UP, **person)
+        await self.nobody(SIGN_UP, email="zoe@example.com", password=PASSWORD, name="Zoe")
         self.owner = await self.sign_in("demo@example.com")
         self.editor = await self.sign_in("noor@example.com")
         self.viewer = await self.sign_in("tomas@example.com")
-        self.stranger = await self.sign_in("zoe@example.com")
+        self.stranger = await self.sign_in("zoe@example.com", PASSWORD)
 
 
 @asynccontextmanager

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from db.secrets import Box, Secrets
+from db.sealing import Box, Sealing
+from db.secrets import Secrets
 from db.session import Database, connect
 from graphql_api.execute import Executor, Path
 from graphql_api.limits import Limits
@@ -58,7 +59,7 @@ def asking(secrets: Secrets) -> Callable[[Database, Path], Asking]:
     """Makes who asks a database along a path; ``more`` are other resources than the usual."""
 
     def make(database: Database, path: Path, **more: Any) -> Asking:
-        more = {"mail": Mail(Box(secrets, "mail"), to_the_log), **more}
+        more = {"mail": Mail(Box(Sealing(secrets), "mail"), to_the_log), **more}
         resources = Resources(database, Passwords(), Tokens(secrets), **more)
         only = "loaders" if path == "loaders" else None
         return Asking(Executor(schema, resources, ROOMY, only=only), path)

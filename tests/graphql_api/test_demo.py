@@ -100,7 +100,8 @@ async def test_what_was_interrupted_is_made_up_for(
 async def test_a_database_that_is_in_use_gets_no_demonstration(
     database: Database, superuser: "Connection[Record]"
 ) -> None:
-    await accounts.register(database, "ada@example.org", "hash", "Ada")
+    async with database.signing_in() as transaction:
+        await accounts.register(transaction, "ada@example.org", "hash", "Ada")
     assert await demo.load(database, silent) is None
     assert (await counts(superuser))[:3] == [1, 0, 0]
 
@@ -109,7 +110,8 @@ async def test_whoever_took_its_address_is_not_given_away(
     resources: Resources, database: Database, superuser: "Connection[Record]"
 ) -> None:
     stored = await resources.passwords.hash("a password of their own")
-    await accounts.register(database, "demo@example.com", stored, "Somebody")
+    async with database.signing_in() as transaction:
+        await accounts.register(transaction, "demo@example.com", stored, "Somebody")
     assert await demo.load(database, silent) is None
     assert (await counts(superuser))[:3] == [1, 0, 0]
 

@@ -66,6 +66,7 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
         *("Query.viewer", "Viewer.user", "Viewer.apiKey", "Query.workspaceBySlug"),
         *("Viewer.invitations", "Viewer.ownershipOffers", "Viewer.deletedWorkspaces"),
         *("Viewer.rateLimit", "ApiKey.usage", "Workspace.settings", "Workspace.usage"),
+        *("Viewer.sessions", "Viewer.identities"),
     }
 
     others = in_numbers | reported | in_the_bin | of_who_asks

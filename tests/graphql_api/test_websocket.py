@@ -145,6 +145,14 @@ async def test_a_sign_in_that_runs_out_closes_the_socket(stranger: Talk, world: 
     await happens(world.closed)
 
 
+async def test_a_session_that_is_ended_closes_the_socket(stranger: Talk, world: World) -> None:
+    await stranger.greet(authorization="Bearer ada")
+    await stranger.ask("subscription { events }")
+    world.signed_out.set()
+    assert await stranger.closed() == (4401, "Unauthorized: the session has ended")
+    await happens(world.closed)
+
+
 async def test_a_ping_is_answered_before_and_after_greeting(stranger: Talk) -> None:
     await stranger.say("ping")
     assert await stranger.hear() == {"type": "pong"}

@@ -55,6 +55,7 @@ class World:
     events: asyncio.Queue[int] = field(default_factory=asyncio.Queue[int])
     listening: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    signed_out: asyncio.Event = field(default_factory=asyncio.Event)
     renamed: list[str] = field(default_factory=list[str])
     clients: list[Client] = field(default_factory=list[Client])
     flooded: int = 0
@@ -214,7 +215,10 @@ def small_app(
     async def who(authorization: str | None, client: Client) -> Asker:
         return await identify(world, authorization, client)
 
-    service = Service(SmallExecutor(world), who)
+    async def session_end(_: Asker) -> None:
+        await world.signed_out.wait()
+
+    service = Service(SmallExecutor(world), who, session_end)
     rules = over_http or http.Rules()
     app = Starlette(
         routes=[

@@ -89,6 +89,9 @@ NOT_BOTH_WAYS = {
     "execution_originals_execution_id_fkey": "sealed; shown by the mutation revealExecution",
     "api_key_usage_key_id_fkey": "a counter of the database's own",
     "refresh_tokens_user_id_fkey": "holds secrets",
+    "refresh_tokens_family_id_fkey": "holds secrets",
+    "sessions_user_id_fkey": "for oneself alone: Viewer.sessions",
+    "user_identities_user_id_fkey": "for oneself alone: Viewer.identities",
     "execution_jobs_workflow_fkey": "the queue, whose runs are executions",
     "workflow_statistics_shards_workflow_id_fkey": "added up in Workflow.statistics",
 }
@@ -104,8 +107,7 @@ WITHOUT_FOREIGN_KEY = {
 deployments and executions reach their workspace by the workflow."""
 
 NOT_SHOWN = {
-    "users.oauth_provider": "how somebody signs in is nobody else's business",
-    "users.oauth_id": "how somebody signs in is nobody else's business",
+    "users.deleted_at": "a deleted account is nobody any more",
     "workspaces.owner_role": "a constant, for a foreign key",
     "workspaces.deleted_at": "what is deleted is no Workspace, but a DeletedWorkspace",
     "workflow_versions.workspace_id": "the workflow's",
@@ -191,6 +193,11 @@ def test_what_is_told_of_passwords_and_tokens_is_told_where_it_is_made_only() ->
         "RefreshSessionPayload.refreshToken",
         "CreateWebhookPayload.signingSecret",
         "RotateWebhookSecretPayload.signingSecret",
+        "CompleteSignInPayload.accessToken",
+        "CompleteSignInPayload.refreshToken",
+        "CompleteOAuthPayload.accessToken",
+        "CompleteOAuthPayload.refreshToken",
+        "BeginSecondFactorPayload.secret",
     }
 
 

@@ -107,3 +107,49 @@ def test_the_reference_in_the_documentation_is_the_one_that_is_printed() -> None
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+SENDING = {
+    "smtp_url": "smtp://us:hunter2@mail.example.com:587",
+    "mail_from": "The platform <platform@example.com>",
+    "public_url": "https://app.example.com",
+}
+
+
+def test_a_server_that_sends_mail_asks_for_verified_addresses() -> None:
+    assert read_settings(**SENDING).require_verified_email
+    assert not read_settings().require_verified_email
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"mail_from": None}, "MAIL_FROM is needed"),
+        ({"public_url": None}, "PUBLIC_URL is needed"),
+        ({"smtp_url": "mail.example.com"}, "SMTP_URL must look like"),
+        ({"public_url": "app.example.com"}, "PUBLIC_URL must look like"),
+        ({"mail_from": "nobody"}, "MAIL_FROM must look like"),
+    ],
+)
+def test_half_a_mail_server_is_none(changed: dict[str, object], named: str) -> None:
+    assert named in "\n".join(faults(**SENDING | changed))
+
+
+def test_production_asks_for_verified_addresses_only_where_it_can_send_mail() -> None:
+    (line,) = faults(environment="production", require_verified_email=True)
+    assert line.startswith("REQUIRE_VERIFIED_EMAIL needs SMTP_URL")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hunter2",
+        '[{"name": "github", "client_id": "a"}]',
+        '[{"name": "x", "client_id": "a", "client_secret": "hunter2", "issuer": "http://x.org"}]',
+        '[{"name": "x", "client_id": "a", "client_secret": "hunter2", "isuer": "https://x.org"}]',
+    ],
+)
+def test_a_provider_that_is_described_wrongly_is_refused_without_its_secret(text: str) -> None:
+    (line,) = faults(oauth_providers=text)
+    assert line.startswith("OAUTH_PROVIDERS must be a JSON list of providers")
+    assert "hunter2" not in line

@@ -87,13 +87,17 @@ on included."""
 
 
 class Right(NamedTuple):
-    """Who of ASKERS is allowed a mutation; ``scope`` is what allows it to a key."""
+    """Who of ASKERS is allowed a mutation; ``scope`` is what allows it to a key.
+
+    ``tried`` names where its cells are tried, for what takes more than a call.
+    """
 
     allowed: Set[str]
     given: Given
     scope: str | None = None
     note: str = ""
     """For the document: what a table cannot say."""
+    tried: str = ""
 
 
 def anybody(given: Given, note: str = "") -> Right:

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 from argon2 import PasswordHasher
 
-from db import accounts as sql
+from db import sessions as sql
+from db.accounts import find_sign_in
 from db.session import Client, Database, Viewer
 from resolvers import accounts
 from resolvers.accounts import (
@@ -227,7 +228,7 @@ async def test_a_hash_made_with_other_parameters_is_renewed_at_sign_in(
     await superuser.execute("UPDATE users SET password_hash = $1 WHERE email = $2", weak, email)
     for _ in range(2):
         await sign_in(resources, email)
-        row = await sql.find_sign_in(database, email)
+        row = await find_sign_in(database, email)
         assert row is not None
         assert not resources.passwords.outdated(row.password_hash or "")
 
@@ -298,7 +299,7 @@ async def test_a_replay_ends_the_session_even_while_it_is_refreshed(
     third = new_refresh_token()
     async with database.signing_in() as honest:
         await honest.row(
-            sql.REFRESH_SESSION, digest(second.refresh_token), digest(third), timedelta(days=1)
+            sql.REFRESH, digest(second.refresh_token), digest(third), timedelta(days=1)
         )
         replay = asyncio.ensure_future(accounts.refresh_session(resources, session.refresh_token))
         await somebody_waits(superuser)
@@ -314,7 +315,7 @@ async def test_signing_out_ends_the_session_even_while_it_is_refreshed(
     second = new_refresh_token()
     async with database.signing_in() as refreshing:
         await refreshing.row(
-            sql.REFRESH_SESSION, digest(session.refresh_token), digest(second), timedelta(days=1)
+            sql.REFRESH, digest(session.refresh_token), digest(second), timedelta(days=1)
         )
         leaving = asyncio.ensure_future(accounts.sign_out(resources, session.refresh_token))
         await somebody_waits(superuser)
@@ -327,7 +328,9 @@ async def test_an_expired_refresh_token_is_refused(
     resources: Resources, database: Database, session: SignedIn
 ) -> None:
     token = new_refresh_token()
-    await sql.start_session(database, session.user_id, digest(token), timedelta(seconds=-1))
+    async with database.signing_in() as transaction:
+        life = timedelta(seconds=-1)
+        await sql.start(transaction, session.user_id, digest(token), life, "password")
     with pytest.raises(SessionEnded):
         await accounts.refresh_session(resources, token)
 

@@ -180,7 +180,7 @@ def test_a_richer_error_shows_more_than_its_code() -> None:
     [shown] = told(RateLimited(datetime(2026, 11, 23, 2, tzinfo=UTC)))
     assert vars(shown) == {
         "code": "RATE_LIMITED",
-        "message": "This API key has used up this hour's requests; ask again at 02:00 UTC.",
+        "message": "This API key has used up this hour's requests; ask again at 02:00:00 UTC.",
         "path": (),
         "reset_at": datetime(2026, 11, 23, 2, tzinfo=UTC),
     }

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from db import identities, sessions
+from db.sessions import SessionRow
+from graphql_api.declare import over
+from resolvers.context import Info
+
+
+def _is_current(root: strawberry.Parent[SessionRow], info: Info) -> bool:
+    return root.id == info.context.asker.session_id
+
+
+@over(sessions.SessionRow)
+class Session:
+    """From where somebody is signed in."""
+
+    id: UUID
+    """Its id, for `revokeSession`."""
+    ip_address: str | None
+    """From which address it was last refreshed."""
+    user_agent: str | None
+    """By which client."""
+    created_at: datetime
+    """When the person signed in."""
+    last_used_at: datetime
+    """When it was last refreshed."""
+    expires_at: datetime
+    """When it ends, unless it is refreshed until then."""
+
+    is_current: bool = strawberry.field(
+        resolver=_is_current, description="Whether this request was made in it."
+    )
+
+
+@over(identities.IdentityRow)
+class Identity:
+    """Who somebody is at a provider, by whose word they can sign in."""
+
+    id: UUID
+    """Its id, for `unlinkOAuth`."""
+    provider: str
+    """Where."""
+    email: str | None
+    """With which address, when it was linked."""
+    created_at: datetime
+    """When it was linked."""
+    last_used_at: datetime | None
+    """When somebody last signed in by it."""
