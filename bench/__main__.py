@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from bench import policies, report
+from bench import policies, report, workers
 from bench.compare import Plan, compare
 from bench.data import SCALES
 from bench.place import measured
@@ -90,6 +90,22 @@ def sizes(
         figures = asyncio.run(compare(plan, data))
         show(f"{scale}\n\n{report.table(figures)}\n")
         _keep(kept and kept.with_stem(f"{kept.stem}-{scale}"), plan, figures)
+
+
+@app.command(name="workers")
+def growth_with_workers(
+    *,
+    most: Annotated[int, Parameter(help="The largest number of processes.")] = os.cpu_count() or 1,
+    scale: Scale = "small",
+    query: Annotated[str, Parameter(help=f"What is asked: {', '.join(QUERIES)}.")] = "point",
+    connections: Annotated[int, Parameter(help="How many ask at once.")] = 32,
+    seconds: Seconds = 4,
+    rounds: Rounds = 3,
+    data: Data = DATA,
+) -> None:
+    """See that requests a second grow with the processes that share the port, up to the cores."""
+    load = workers.Load(scale, query, most, connections, seconds, rounds)
+    show(workers.table(load, asyncio.run(workers.grow(load, data))))
 
 
 @app.command(name="policies")

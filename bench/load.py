@@ -36,11 +36,11 @@ class Target(NamedTuple):
 async def shoot(target: Target, body: Path, token: str, connections: int, seconds: float) -> Shot:
     """Ask the same again and again on so many connections, each waiting for its answer."""
     drive = _wrk if shutil.which("wrk") else _asyncio
-    before = _work([target.process]), _work(_backends(target.postmaster))
+    before = work_of([target.process]), work_of(_backends(target.postmaster))
     requests, elapsed, errors, p50, p99 = await drive(
         target.port, body, token, connections, seconds
     )
-    after = _work([target.process]), _work(_backends(target.postmaster))
+    after = work_of([target.process]), work_of(_backends(target.postmaster))
     own, postgres = (
         _spent(then, now) * 1000 / max(requests, 1) if now else None
         for then, now in zip(before, after, strict=True)
@@ -105,7 +105,7 @@ Work = dict[int, float]
 """Seconds that each process has worked."""
 
 
-def _work(processes: list[int]) -> Work:
+def work_of(processes: list[int]) -> Work:
     found: Work = {}
     for process in processes:
         with suppress(OSError):  # it has just ended, or this is no Linux

@@ -65,9 +65,11 @@ def has(name: str, query: str) -> bool:
 
 @asynccontextmanager
 async def running(
-    names: list[str], url: str, secret: str, folder: Path
+    names: list[str], url: str, secret: str, folder: Path, *, workers: int = 1
 ) -> AsyncGenerator[list[Server]]:
-    """The servers, ready. ``url`` is the superuser's, ``folder`` takes what they log."""
+    """The servers, ready. ``url`` is the superuser's, ``folder`` takes what they log; ``workers``
+    is for ours.
+    """
     processes: list[subprocess.Popen[bytes]] = []
     try:
         servers: list[Server] = []
@@ -76,7 +78,7 @@ async def running(
             with (folder / f"{name}.log").open("wb") as output:
                 process = subprocess.Popen(  # noqa: S603, ASYNC220
                     _command(name, url, secret, port),
-                    env=_environment(url, secret),
+                    env=_environment(url, secret) | {"WORKERS": f"{workers}"},
                     stdout=output,
                     stderr=output,
                     cwd=POSTGRAPHILE if name == "postgraphile" else HERE.parent,

@@ -17,7 +17,10 @@ import httpx
 from db.secrets import Secrets
 from resolvers.tokens import Tokens
 from tests import sample
+from tests.faults.hosts import Host
 from tests.faults.servers import ROOT, SECRET
+
+THIS_HOST = Host("127.0.0.1")
 
 WORKSPACES = {"query": "{ viewer { workspaces { nodes { name } } } }"}
 LOOK = 0.02
@@ -44,28 +47,30 @@ def bearer(name: str = "user 1 owner") -> dict[str, str]:
 class Served:
     """``graphql-api serve``, and a client with connections that stay open."""
 
-    def __init__(self, url: str, workers: int = 1, /, **settings: str) -> None:
+    def __init__(
+        self, url: str, workers: int = 1, host: Host = THIS_HOST, /, **settings: str
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self.environment = {
             "DATABASE_URL": url,
             "SECRET_KEY": SECRET,
             "LOG_LEVEL": "error",
+            "HOST": host.address,
             "PORT": str(self.port),
             "WORKERS": str(workers),
             "MIGRATE_ON_START": "false",
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             **settings,
         }
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://{host.address}:{self.port}"
         self.client = httpx.AsyncClient(base_url=self.address, headers=bearer(), timeout=30)
         self.process: subprocess.Popen[bytes] | None = None
-        self.before: tuple[str, ...] = ()
-        """Words before the command, such as ``ip netns exec``."""
+        self._host = host
 
     async def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: ASYNC220, S603
-            [*self.before, sys.executable, "-m", "graphql_api", "serve"],
+            [*self._host.words, sys.executable, "-m", "graphql_api", "serve"],
             cwd=ROOT,
             env=self.environment,
             stderr=subprocess.PIPE,
@@ -150,8 +155,10 @@ def _command(pid: str) -> bytes:
 
 
 @asynccontextmanager
-async def served(url: str, workers: int = 1, /, **settings: str) -> AsyncGenerator[Served]:
-    running = Served(url, workers, **settings)
+async def served(
+    url: str, workers: int = 1, host: Host = THIS_HOST, /, **settings: str
+) -> AsyncGenerator[Served]:
+    running = Served(url, workers, host, **settings)
     try:
         await running.start()
         yield running
