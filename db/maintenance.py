@@ -28,6 +28,8 @@ EVERY = timedelta(minutes=10)
 ROWS = 5_000
 """Rows that one statement takes away: some ten milliseconds."""
 DELIVERIES_KEPT = timedelta(days=30)
+WORKFLOW_GRACE = timedelta(days=30)
+"""How long a deleted workflow can be restored."""
 ATTEMPTS = 5
 PAUSE = 1.0
 """Seconds until the next try where a transaction of somebody else's is in the way."""
@@ -46,6 +48,12 @@ EXPIRE: dict[str, LiteralString] = {
     "executions": "SELECT gone, more FROM app.expire_executions($1, $2)",
     "audit_rows": "SELECT gone, more FROM app.expire_audit($1, $2)",
 }
+
+
+PURGES: list[tuple[str, LiteralString] | tuple[str, LiteralString, timedelta]] = [
+    ("workflows", "SELECT app.purge_workflows($1, 1)", WORKFLOW_GRACE),
+    ("workspaces", "SELECT app.purge_workspaces(1)"),
+]
 
 
 class MaintenanceFailed(Exception):
@@ -119,7 +127,8 @@ async def _do(connection: "Connection[Record]", report: Report) -> Done:
     await _drop_months(connection, done)
     await _forget_deliveries(connection, done)
     done.gone["sessions_and_hours"] = await connection.fetchval("SELECT app.forget_expired()")
-    done.gone["workspaces"] = await connection.fetchval("SELECT app.purge_workspaces($1)", ROWS)
+    for kind, statement, *values in PURGES:
+        await _purge(connection, done, kind, statement, *values)
     return done
 
 
@@ -147,6 +156,22 @@ async def _expire(
             return
         gone, more = row
         done.gone[kind] = done.gone.get(kind, 0) + gone
+
+
+async def _purge(
+    connection: "Connection[Record]",
+    done: Done,
+    kind: str,
+    statement: LiteralString,
+    *values: object,
+) -> None:
+    """Remove what was deleted and can no longer be restored, one at a time."""
+    done.gone[kind] = 0
+    while row := await _patiently(connection, statement, *values):
+        if not row[0]:
+            return
+        done.gone[kind] += row[0]
+    done.waiting.append(kind)
 
 
 async def _forget_deliveries(connection: "Connection[Record]", done: Done) -> None:

@@ -18,7 +18,7 @@ from tests.db.world import Team, World
 
 TODAY = dt.datetime.now(dt.UTC)
 YEARS_AGO = dt.datetime(2010, 3, 10, tzinfo=dt.UTC)
-TABLES = ["audit_logs", "execution_logs", "execution_streams", "executions"]
+TABLES = ["audit_logs", "execution_logs", "execution_originals", "execution_streams", "executions"]
 OF_2010 = [f"{table}_y2010m03" for table in TABLES]
 
 
@@ -214,6 +214,25 @@ async def test_what_still_runs_stays(world: World, secrets: Secrets) -> None:
     assert done.months_dropped == ["audit_logs_y2010m03"]
 
 
+async def test_what_was_masked_in_a_line_goes_with_it(world: World, secrets: Secrets) -> None:
+    team = await world.team()
+    await plan(world, team, "free")
+    execution = await executed(world, team, days_ago(15))
+    for part in ("line", "input_data"):
+        await world.superuser.execute(
+            "INSERT INTO execution_originals (execution_id, part, workspace_id, sealed, key_id)"
+            " VALUES ($1, $2, $3, 'sealed', 'k')",
+            execution,
+            part,
+            team.workspace,
+        )
+
+    await ran(world, secrets)
+    left = await world.superuser.fetch("SELECT part FROM execution_originals")
+
+    assert [row[0] for row in left] == ["input_data"]
+
+
 async def test_many_rows_go_in_batches(
     world: World, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +317,29 @@ async def test_what_was_done_a_moment_ago_is_not_done_again(world: World, secret
     assert again is None
     assert found.months_ahead == MONTHS_AHEAD
     assert found.maintained is not None
+
+
+async def test_what_was_deleted_and_can_no_longer_be_restored_goes_for_good(
+    world: World, secrets: Secrets
+) -> None:
+    gone, kept, other = [await world.team() for _ in range(3)]
+    ran_once = await executed(world, gone, days_ago(1))
+    for team, days in ((gone, 31), (kept, 29)):
+        await world.superuser.execute(
+            "UPDATE workspaces SET deleted_at = $2 WHERE id = $1", team.workspace, days_ago(days)
+        )
+    await world.superuser.execute(
+        "UPDATE workflows SET deleted_at = $2 WHERE id = $1", other.workflow, days_ago(31)
+    )
+
+    done = await ran(world, secrets)
+    left = await world.superuser.fetch("SELECT id FROM workspaces")
+
+    assert {row[0] for row in left} == {kept.workspace, other.workspace}
+    assert await has(world, ran_once) == (False, 0)
+    assert await has(world, other.execution) == (False, 0)
+    assert (done.gone["workspaces"], done.gone["workflows"]) == (1, 1)
+    assert (done.gone["executions"], done.gone["log_lines"]) == (1, 3)
 
 
 class TestBesideOthers:
