@@ -29,6 +29,7 @@ from graphql.execution.values import (
 from db.plan import Sql
 from graphql_api import metrics
 from graphql_api.cost import Cost, cost_of
+from graphql_api.echoes import without_echo
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
 from graphql_api.messages import Body, RequestFault
 from graphql_api.plan import Declined
@@ -93,14 +94,14 @@ class Documents:
         if not isinstance(variables, VariableValues):
             for error in variables:
                 error.extensions = {"code": "INVALID_VARIABLES"}
-            raise RequestFault(*variables)
+            raise RequestFault(*map(without_echo, variables))
         return variables
 
     def _read(self, text: str, name: str | None) -> Document:
         try:
             document = read_document(text, self._limits)
         except GraphQLError as error:
-            raise RequestFault(error) from None
+            raise RequestFault(without_echo(error)) from None
         faults = validate_document(
             self._schema,
             document,
@@ -108,7 +109,7 @@ class Documents:
             suggestions=self._suggestions,
         )
         if faults:
-            raise RequestFault(*faults)
+            raise RequestFault(*map(without_echo, faults))
         operation = chosen(document, name)
         fragments = {
             node.name.value: node

@@ -47,8 +47,9 @@ NEVER = tuple(
     )
 )
 
-# At INFO it would log the addresses called, which can hold a secret.
-logging.getLogger("httpx").setLevel(logging.WARNING)
+# They would log the addresses called and the headers answered, which can hold a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class NotCalled(Exception):

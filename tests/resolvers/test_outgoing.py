@@ -283,7 +283,7 @@ async def test_a_certificate_is_checked_against_the_name_and_not_the_address(
 async def test_addresses_that_are_called_are_in_no_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     async with listening(saying("200 OK")) as server:
         await Outgoing(LOOPBACK).call("GET", f"http://127.0.0.1:{server.port}/a-secret-path")
     assert "a-secret-path" not in caplog.text
