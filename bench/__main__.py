@@ -119,7 +119,7 @@ def cost_of_policies(
 
     async def measure() -> policies.Cost:
         async with measured(scale, data) as place:
-            return await policies.cost(place.url, place.secrets, place.ids.person, times)
+            return await policies.cost(place.url, place.secrets, place.askers[0].ids.person, times)
 
     held, free = asyncio.run(measure())
     show(f"with policies {held:.3f} ms, without {free:.3f} ms, {held / free - 1:+.1%}")

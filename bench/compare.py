@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from bench.load import Shot, Target, shoot
-from bench.place import Place, measured
+from bench.place import Place, measured, tidy
 from bench.queries import body, same
 from bench.report import Case, Figures, medians
 from bench.say import say
@@ -16,6 +16,7 @@ from bench.servers import CannotMeasure, Server, has, present, running
 
 OK = 200
 WAYS = {"ours": "compiled", "loaders": "loaders"}
+MUTATION = '{"query": "mutation'
 WARM_UP = 1.0  # seconds
 
 
@@ -33,7 +34,8 @@ class Plan(NamedTuple):
 class Asked(NamedTuple):
     server: Server
     query: str
-    body: Path
+    file: Path
+    """What the askers send, a line each."""
 
 
 async def compare(plan: Plan, data: Path) -> Figures:
@@ -57,6 +59,7 @@ async def compare(plan: Plan, data: Path) -> Figures:
                             if number:
                                 case = Case(query, connections, each.server.name)
                                 shots.setdefault(case, []).append(shot)
+            await tidy(place.url)
             return medians({case: shots[case] for case in _ordered(plan, shots)})
 
 
@@ -76,9 +79,12 @@ def _asked(queries: list[str], servers: list[Server], place: Place, folder: Path
     found: list[Asked] = []
     for server in servers:
         for query in queries:
-            if has(server.name, query) and (content := body(server.dialect, query, place.ids)):
-                file = folder / f"{server.dialect}-{query}.json"
-                file.write_bytes(content)
+            contents = [
+                (asker.token, body(server.dialect, query, asker.ids)) for asker in place.askers
+            ]
+            if has(server.name, query) and all(content for _, content in contents):
+                file = folder / f"{server.dialect}-{query}.txt"
+                file.write_text("".join(f"{token}\t{content}\n" for token, content in contents))
                 found.append(Asked(server, query, file))
     return found
 
@@ -86,7 +92,7 @@ def _asked(queries: list[str], servers: list[Server], place: Place, folder: Path
 async def _shoot(plan: Plan, each: Asked, place: Place, connections: int, number: int) -> Shot:
     target = Target(each.server.port, each.server.process, place.postmaster)
     seconds = plan.seconds if number else min(WARM_UP, plan.seconds)
-    shot = await shoot(target, each.body, place.token, connections, seconds)
+    shot = await shoot(target, each.file, connections, seconds)
     if shot.errors:
         raise CannotMeasure(f"{each.server.name} failed {shot.errors} times at {each.query}.")
     return shot
@@ -98,8 +104,8 @@ async def _check(asked: list[Asked], place: Place) -> None:
     for each in asked:
         address = f"http://127.0.0.1:{each.server.port}"
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-            content = each.body.read_bytes()
-            answers[each.server.name] = await answer_of(client, each.server.name, content, place)
+            token, content = each.file.read_text().splitlines()[0].split("\t", 1)
+            answers[each.server.name] = await answer_of(client, each.server.name, content, token)
     expected = same(next(iter(answers.values())))
     for name, answer in answers.items():
         if same(answer) != expected:
@@ -109,15 +115,16 @@ async def _check(asked: list[Asked], place: Place) -> None:
     say(f"{asked[0].query}: {', '.join(answers)} give the same answer of {size:,} characters")
 
 
-async def answer_of(client: httpx.AsyncClient, name: str, content: bytes, place: Place) -> Any:
+async def answer_of(client: httpx.AsyncClient, name: str, content: str, token: str) -> Any:
     """The data. Raises CannotMeasure where there is none, or ours took the wrong way."""
     response = await client.post(
         "/graphql",
         content=content,
-        headers={"content-type": "application/json", "authorization": f"Bearer {place.token}"},
+        headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
     )
     way = response.headers.get("x-graphql-plan")
-    if response.status_code != OK or way != WAYS.get(name):
+    wanted = WAYS.get(name) and ("loaders" if content.startswith(MUTATION) else WAYS[name])
+    if response.status_code != OK or way != wanted:
         raise CannotMeasure(f"{name} answered by {way}, {response.status_code}: {response.text}")
     answer: dict[str, Any] = response.json()
     if "errors" in answer:

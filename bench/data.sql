@@ -1,6 +1,7 @@
 -- The rows to measure on, as many as bench.workspaces, bench.workflows, bench.executions and bench.logs
 -- say. Executions are spread evenly over six weeks and over the workflows; each writes as many lines
--- as the next, but for one, which wrote 1,000.
+-- as the next, but for one of each workspace, which wrote 1,000. One more of each workspace runs still
+-- and has written nothing: lines are appended to it.
 --
 -- Person n owns workspace n and belongs to the four after it. Every id is made from a name.
 
@@ -14,6 +15,9 @@ CREATE FUNCTION pg_temp.u(name text) RETURNS uuid LANGUAGE sql IMMUTABLE
 CREATE FUNCTION pg_temp.u7(moment timestamptz, name text) RETURNS uuid LANGUAGE sql IMMUTABLE
     AS $$ SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0')
                   || '7' || substr(md5(name), 14, 3) || '8' || substr(md5(name), 18))::uuid $$;
+
+-- Six weeks are kept, whatever the plan, and what runs is not given up.
+UPDATE ops.retention SET log_days = 365, execution_days = 365 WHERE plan_type = 'free';
 
 SELECT ops.ensure_partitions((now() - interval '2 months')::date, 7);
 
@@ -34,7 +38,7 @@ SELECT pg_temp.u('workspace ' || 1 + (n - 1 + k) % pg_temp.of('workspaces')), pg
   FROM generate_series(1, pg_temp.of('workspaces')) n, generate_series(0, least(5, pg_temp.of('workspaces')) - 1) k;
 
 INSERT INTO workflows (id, workspace_id, name, description, tags, definition, status, version, created_by,
-                       created_at, updated_at)
+                       created_at, updated_at, timeout_seconds)
 SELECT pg_temp.u('workflow ' || n), pg_temp.u('workspace ' || team),
        'Workflow ' || to_char(n, 'FM000000'),
        CASE WHEN n % 3 > 0 THEN format('Takes what comes in and sends it on, number %s.', n) END,
@@ -48,7 +52,7 @@ SELECT pg_temp.u('workflow ' || n), pg_temp.u('workspace ' || team),
            'edges', (SELECT jsonb_agg(jsonb_build_object('from', 'n' || k, 'to', 'n' || k + 1))
                        FROM generate_series(1, 5) k)),
        (ARRAY['active', 'active', 'active', 'draft'])[1 + n % 4], 1, pg_temp.u('person ' || team),
-       now() - interval '10 months' + n * interval '1 minute', now() - n * interval '7 minutes'
+       now() - interval '10 months' + n * interval '1 minute', now() - n * interval '7 minutes', 2592000
   FROM generate_series(1, pg_temp.of('workflows')) n,
        LATERAL (SELECT 1 + n % pg_temp.of('workspaces') AS team) t;
 
@@ -66,11 +70,20 @@ SELECT pg_temp.u('deployment of ' || w.id), w.workspace_id, w.id, 'production',
 
 CREATE TEMPORARY TABLE runs AS
 SELECT n, pg_temp.u7(moment, 'execution ' || n) AS id, moment, w.id AS workflow_id, w.workspace_id, d.id AS deployment_id,
-       CASE WHEN n % 20 = 7 THEN 'failed' WHEN n % 50 = 9 THEN 'timeout' ELSE 'success' END AS status,
-       50 + (n * 7919::bigint % 4000)::integer AS duration_ms
+       CASE WHEN n > pg_temp.of('executions') THEN 'running'
+            WHEN n % 20 = 7 THEN 'failed' WHEN n % 50 = 9 THEN 'timeout' ELSE 'success' END AS status,
+       CASE WHEN n <= pg_temp.of('executions') THEN 50 + (n * 7919::bigint % 4000)::integer END AS duration_ms,
+       CASE WHEN n > pg_temp.of('executions') THEN 0
+            -- those that follow on each other are of one workspace each
+            WHEN n - pg_temp.of('executions') / 2 BETWEEN 0 AND pg_temp.of('workspaces') - 1 THEN 1000
+            ELSE pg_temp.of('logs') / pg_temp.of('executions') END AS lines
   FROM (SELECT n, now() - interval '1 hour'
                   - interval '6 weeks' * (1 - n::float8 / pg_temp.of('executions')) AS moment
-          FROM generate_series(1, pg_temp.of('executions')) n) numbered
+          FROM generate_series(1, pg_temp.of('executions')) n
+         UNION ALL
+        SELECT n, now() - interval '1 minute'
+          FROM generate_series(pg_temp.of('executions') + 1,
+                               pg_temp.of('executions') + pg_temp.of('workspaces')) n) numbered
   JOIN workflows w ON w.id = pg_temp.u('workflow ' || 1 + n % pg_temp.of('workflows'))
   LEFT JOIN deployments d ON d.workflow_id = w.id;
 
@@ -91,22 +104,26 @@ SELECT r.id, seq, r.workspace_id, 'n' || 1 + seq % 6,
        CASE WHEN seq % 5 = 0 THEN jsonb_build_object('attempt', 1 + seq % 3, 'service', 'api.example.org') END,
        r.moment + seq * interval '3 milliseconds'
   FROM runs r,
-       generate_series(1, CASE r.n WHEN pg_temp.of('executions') / 2 THEN 1000
-                                   ELSE pg_temp.of('logs') / pg_temp.of('executions') END) seq
+       generate_series(1, r.lines) seq
  ORDER BY r.n, seq;
 
 INSERT INTO execution_streams (execution_id, workspace_id, last_seq, closed)
-SELECT r.id, r.workspace_id,
-       CASE r.n WHEN pg_temp.of('executions') / 2 THEN 1000 ELSE pg_temp.of('logs') / pg_temp.of('executions') END,
-       true
+SELECT r.id, r.workspace_id, r.lines, r.status <> 'running'
   FROM runs r;
 
 INSERT INTO workflow_statistics_shards (workflow_id, shard, workspace_id, total, successful, failed, timed,
                                         duration_ms, last_executed_at)
 SELECT workflow_id, n / pg_temp.of('workflows') % 16, workspace_id, count(*), count(*) FILTER (WHERE status = 'success'),
-       count(*) FILTER (WHERE status = 'failed'), count(*), sum(duration_ms), date_trunc('milliseconds', max(moment))
+       count(*) FILTER (WHERE status = 'failed'), count(duration_ms), coalesce(sum(duration_ms), 0), date_trunc('milliseconds', max(moment))
   FROM runs
  GROUP BY 1, 2, 3;
 
 DROP TABLE runs;
 RESET session_replication_role;
+
+-- What PostGraphile offers as a mutation; the rest of our schema calls the same function.
+CREATE SCHEMA bench;
+CREATE FUNCTION bench.append_execution_logs(execution_id uuid, lines jsonb) RETURNS integer
+LANGUAGE sql VOLATILE AS $$ SELECT r.inserted FROM app.report_lines(execution_id, lines, '{}', NULL) r $$;
+GRANT USAGE ON SCHEMA bench TO mcp_api;
+GRANT EXECUTE ON FUNCTION bench.append_execution_logs(uuid, jsonb) TO mcp_api;

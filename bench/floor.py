@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.told import Told, told
+from db.runtime import CALL
 from db.session import SERVER_SETTINGS, Seal, Viewer, bound
 from resolvers.tokens import Tokens
 
@@ -33,6 +34,7 @@ def application() -> Starlette:
     statements = {
         name.stem.title(): name.read_text(encoding="utf-8") for name in FOLDER.glob("*.sql")
     }
+    append = CALL.replace("SELECT row_to_json(r) FROM {call}", statements.pop("Append").strip())
     written = {name: bound(sql, int(name in PARAMETERS)) for name, sql in statements.items()}
     read = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -40,12 +42,29 @@ def application() -> Starlette:
         user = tokens.read(request.headers["authorization"][7:]).user_id
         asked = read(await request.body())
         name: str = asked["operationName"]
+        if name == "Append":
+            return await appended(request, Viewer(user), asked["variables"])
         values = [asked["variables"][PARAMETERS[name]]] if name in PARAMETERS else []
         pool: Pool[Record] = request.app.state.pool
         async with pool.acquire() as connection:
             data: str = await connection.fetchval(
                 written[name], *values, *seal.settings(Viewer(user))
             )
+        return Response(f'{{"data":{data}}}', media_type="application/json")
+
+    async def appended(request: Request, viewer: Viewer, given: dict[str, Any]) -> Response:
+        lines = [
+            {
+                "message": line["message"],
+                "level": line["level"].lower(),
+                "node_id": line["nodeId"],
+                "metadata": line["metadata"],
+            }
+            for line in given["lines"]
+        ]
+        values = given["running"], msgspec.json.encode(lines).decode()
+        async with request.app.state.pool.acquire() as connection:
+            data: str = await connection.fetchval(append, *seal.settings(viewer), *values)
         return Response(f'{{"data":{data}}}', media_type="application/json")
 
     @asynccontextmanager

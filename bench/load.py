@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,13 +34,14 @@ class Target(NamedTuple):
     postmaster: int
 
 
-async def shoot(target: Target, body: Path, token: str, connections: int, seconds: float) -> Shot:
-    """Ask the same again and again on so many connections, each waiting for its answer."""
+async def shoot(target: Target, asked: Path, connections: int, seconds: float) -> Shot:
+    """Ask again and again on so many connections, each waiting for its answer.
+
+    ``asked`` has a line for each who asks in turn: the token, a tab, the body.
+    """
     drive = _wrk if shutil.which("wrk") else _asyncio
     before = work_of([target.process]), work_of(_backends(target.postmaster))
-    requests, elapsed, errors, p50, p99 = await drive(
-        target.port, body, token, connections, seconds
-    )
+    requests, elapsed, errors, p50, p99 = await drive(target.port, asked, connections, seconds)
     after = work_of([target.process]), work_of(_backends(target.postmaster))
     own, postgres = (
         _spent(then, now) * 1000 / max(requests, 1) if now else None
@@ -51,12 +53,12 @@ async def shoot(target: Target, body: Path, token: str, connections: int, second
 Told = tuple[int, float, int, float, float]
 
 
-async def _wrk(port: int, body: Path, token: str, connections: int, seconds: float) -> Told:
+async def _wrk(port: int, asked: Path, connections: int, seconds: float) -> Told:
     process = await asyncio.create_subprocess_exec(
         "wrk",
         *("-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(LUA)),
         f"http://127.0.0.1:{port}/graphql",
-        env={"PATH": os.environ.get("PATH", ""), "BODY": str(body), "TOKEN": token},
+        env={"PATH": os.environ.get("PATH", ""), "ASKED": str(asked)},
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
@@ -65,13 +67,10 @@ async def _wrk(port: int, body: Path, token: str, connections: int, seconds: flo
     return int(requests), micros / 1e6, int(errors), p50 / 1000, p99 / 1000
 
 
-async def _asyncio(port: int, body: Path, token: str, connections: int, seconds: float) -> Told:
+async def _asyncio(port: int, asked: Path, connections: int, seconds: float) -> Told:
     """The same where there is no wrk. It takes more of the processor than wrk does."""
-    content = body.read_bytes()  # noqa: ASYNC240
-    request = (
-        f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token}\r\nContent-Length: {len(content)}\r\n\r\n"
-    ).encode() + content
+    lines = asked.read_text().splitlines()  # noqa: ASYNC240
+    turns = cycle([_request(port, *line.split("\t", 1)) for line in lines])
     took: list[float] = []
     errors = 0
     began = time.perf_counter()
@@ -80,7 +79,7 @@ async def _asyncio(port: int, body: Path, token: str, connections: int, seconds:
         nonlocal errors
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
         while (start := time.perf_counter()) < began + seconds:
-            writer.write(request)
+            writer.write(next(turns))
             errors += await _read_answer(reader) != b"200"
             took.append((time.perf_counter() - start) * 1000)
         writer.close()
@@ -89,6 +88,13 @@ async def _asyncio(port: int, body: Path, token: str, connections: int, seconds:
     took.sort()
     p50, p99 = (took[len(took) * percent // 100] for percent in (50, 99))
     return len(took), time.perf_counter() - began, errors, p50, p99
+
+
+def _request(port: int, token: str, body: str) -> bytes:
+    return (
+        f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+    ).encode()
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> bytes:

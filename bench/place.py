@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 import asyncpg
 
@@ -23,14 +22,20 @@ if TYPE_CHECKING:
 A_DAY = 24 * 60
 
 
+class Asker(NamedTuple):
+    """Somebody who asks: what they ask for, and the token that they show."""
+
+    ids: Ids
+    token: str
+
+
 class Place(NamedTuple):
     """``url`` is the superuser's; ``postmaster`` is 0 where PostgreSQL runs elsewhere."""
 
     url: str
     secret: str
     secrets: Secrets
-    ids: Ids
-    token: str
+    askers: list[Asker]
     postmaster: int
 
 
@@ -47,20 +52,42 @@ async def place_of(url: str, secret: str) -> Place:
     secrets = Secrets(secret)
     connection: Connection[Record] = await asyncpg.connect(url)
     try:
-        ids = Ids(*map(str, await connection.fetchrow(IDS) or ()))
+        tokens = Tokens(secrets, A_DAY)
+        askers = [
+            Asker(Ids(*map(str, row)), tokens.issue(row[0])[0])
+            for row in await connection.fetch(IDS)
+        ]
         postmaster = _parent(await connection.fetchval("SELECT pg_backend_pid()"))
     finally:
         await connection.close()
-    token, _ = Tokens(secrets, A_DAY).issue(UUID(ids.person))
-    return Place(url, secret, secrets, ids, token, postmaster)
+    return Place(url, secret, secrets, askers, postmaster)
+
+
+async def tidy(url: str) -> None:
+    """Take away the lines that were appended: the next comparison finds what this one did."""
+    connection: Connection[Record] = await asyncpg.connect(url)
+    try:
+        await connection.execute(TIDY)
+    finally:
+        await connection.close()
 
 
 IDS = """
-SELECT p.id,
-       (SELECT w.id FROM workflows w JOIN workspaces s ON s.id = w.workspace_id
-         WHERE s.slug = 'workspace-1' ORDER BY w.name LIMIT 1),
-       (SELECT x.execution_id FROM execution_streams x ORDER BY x.last_seq DESC LIMIT 1)
-  FROM users p WHERE p.email = 'person.1@example.org'
+SELECT p.id, w.id, long.execution_id, run.id
+  FROM users p
+  JOIN workspaces s ON s.owner_id = p.id
+ CROSS JOIN LATERAL (SELECT id FROM workflows WHERE workspace_id = s.id ORDER BY name LIMIT 1) w
+ CROSS JOIN LATERAL (SELECT execution_id FROM execution_streams
+                      WHERE workspace_id = s.id AND closed AND last_seq = 1000 LIMIT 1) long
+ CROSS JOIN LATERAL (SELECT id FROM executions WHERE workspace_id = s.id AND status = 'running') run
+ ORDER BY s.created_at
+"""
+
+TIDY = """
+SET session_replication_role = replica;
+CREATE TEMPORARY TABLE running AS SELECT id FROM executions WHERE status = 'running';
+DELETE FROM execution_logs WHERE execution_id IN (SELECT id FROM running);
+UPDATE execution_streams SET last_seq = 0 WHERE execution_id IN (SELECT id FROM running);
 """
 
 

@@ -20,6 +20,7 @@ QUERIES = {
     "dashboard": "the dashboard, and the statistics of 20 workflows",
     "pages": "nested, with edges, global ids, cursors and pageInfo",
     "counts": "pages, with totalCount too",
+    "append": "100 lines appended to the log of an execution",
 }
 """What each reads."""
 
@@ -35,17 +36,35 @@ class Ids(NamedTuple):
     person: str
     workflow: str
     execution: str
+    running: str
 
 
-def body(dialect: str, query: str, ids: Ids) -> bytes | None:
+def _line(number: int, level: str, node: str) -> dict[str, Any]:
+    return {
+        "message": f"Step {number} has sent {100 + number * 7919 % 9000} bytes to the service",
+        "level": level,
+        node: f"n{1 + number % 6}",
+        "metadata": {"attempt": 1, "service": "api.example.org"} if number % 5 == 0 else None,
+    }
+
+
+LINES = {
+    "ours": [_line(number, "INFO", "nodeId") for number in range(100)],
+    "postgraphile": [_line(number, "info", "node_id") for number in range(100)],
+}
+"""What is appended, as each dialect has it."""
+
+
+def body(dialect: str, query: str, ids: Ids) -> str | None:
     """The body of the request; None where this dialect has no such query."""
     file = FOLDER / dialect / f"{query}.graphql"
     if not file.exists():
         return None
     text = file.read_text(encoding="utf-8")
-    named = {name: value for name, value in ids._asdict().items() if f"${name}" in text}
+    given = {**ids._asdict(), "lines": LINES[dialect]}
+    named = {name: value for name, value in given.items() if f"${name}" in text}
     asked = {"query": text, "operationName": query.title(), "variables": named}
-    return json.dumps(asked).encode()
+    return json.dumps(asked)
 
 
 def same(answer: Any) -> Any:

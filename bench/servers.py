@@ -34,7 +34,7 @@ SERVERS = {
 SETTINGS = {name: text for name, text in SERVER_SETTINGS.items() if name != "application_name"}
 """What our sessions set, for PostGraphile's; the others take it from us."""
 
-NOT_NAIVE = {"pages", "counts"}
+NOT_NAIVE = {"append", "pages", "counts"}
 
 
 class CannotMeasure(Exception):
@@ -57,6 +57,8 @@ def has(name: str, query: str) -> bool:
     match name:
         case "floor":
             return (QUERIES_FOLDER / "floor" / f"{query}.sql").exists()
+        case "loaders":
+            return query != "append"  # which goes no other way in ours
         case "naive":
             return query not in NOT_NAIVE
         case _:
