@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from bench.load import Shot, Target, shoot
-from bench.place import Place, measured, tidy
-from bench.queries import body, same
+from bench.place import Place, measured, sent, tidy
+from bench.queries import same
 from bench.report import Case, Figures, medians
 from bench.say import say
 from bench.servers import CannotMeasure, Server, has, present, running
@@ -79,12 +79,10 @@ def _asked(queries: list[str], servers: list[Server], place: Place, folder: Path
     found: list[Asked] = []
     for server in servers:
         for query in queries:
-            contents = [
-                (asker.token, body(server.dialect, query, asker.ids)) for asker in place.askers
-            ]
-            if has(server.name, query) and all(content for _, content in contents):
+            lines = sent(server.dialect, query, place.askers)
+            if lines and has(server.name, query):
                 file = folder / f"{server.dialect}-{query}.txt"
-                file.write_text("".join(f"{token}\t{content}\n" for token, content in contents))
+                file.write_text(lines)
                 found.append(Asked(server, query, file))
     return found
 

@@ -1,7 +1,7 @@
 """Where it is measured: the database of a scale, filled, and who asks for what in it."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 
 from bench.data import provide
-from bench.queries import Ids
+from bench.queries import Ids, body
 from bench.say import say
 from db.secrets import Secrets
 from graphql_api.home import home
@@ -37,6 +37,17 @@ class Place(NamedTuple):
     secrets: Secrets
     askers: list[Asker]
     postmaster: int
+
+
+def sent(dialect: str, query: str, askers: Sequence[Asker]) -> str | None:
+    """What they send in turn, a line each; None where this dialect has no such query."""
+    lines: list[str] = []
+    for asker in askers:
+        content = body(dialect, query, asker.ids)
+        if content is None:
+            return None
+        lines.append(f"{asker.token}\t{content}\n")
+    return "".join(lines)
 
 
 @asynccontextmanager

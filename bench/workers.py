@@ -8,8 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.load import Target, shoot, work_of
-from bench.place import Place, measured
-from bench.queries import body
+from bench.place import Place, measured, sent
 from bench.say import say
 from bench.servers import CannotMeasure, Server, running
 
@@ -41,8 +40,8 @@ async def grow(load: Load, data: Path) -> dict[int, Answered]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         place = await stack.enter_async_context(measured(load.scale, data))
-        asked = folder / "body.json"
-        asked.write_bytes(body("ours", load.query, place.ids) or b"")
+        asked = folder / "asked.txt"
+        asked.write_text(sent("ours", load.query, place.askers) or "")
         servers = {
             count: (
                 await stack.enter_async_context(
@@ -67,7 +66,7 @@ async def _ask(load: Load, server: Server, asked: Path, place: Place) -> Answere
     processes = _processes(server.process)
     before = work_of(processes)
     target = Target(server.port, server.process, place.postmaster)
-    shot = await shoot(target, asked, place.token, load.connections, load.seconds)
+    shot = await shoot(target, asked, load.connections, load.seconds)
     if shot.errors:
         raise CannotMeasure(f"{shot.errors} requests failed.")
     after = work_of(processes)

@@ -7,7 +7,7 @@ schema is made (``checked``), before a server starts.
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, TypeVar, cast, dataclass_transform, get_type_hints
 from uuid import UUID
@@ -16,7 +16,9 @@ import msgspec
 import strawberry
 from graphql import GraphQLField, GraphQLObjectType
 from strawberry.types import get_object_definition
+from strawberry.types.arguments import InputContext
 from strawberry.types.enum import EnumValue
+from strawberry.utils.str_converters import to_camel_case
 
 from db.filters import Conditions
 from db.pages import Order
@@ -251,6 +253,32 @@ def filtering(conditions: Conditions, **related: Relation[Any]) -> Callable[[typ
             )
         ways.conditions[cls] = known
         return described(strawberry.input(cls, description=cls.__doc__))
+
+    return declare
+
+
+def made_at_once(**lists: type) -> Callable[[type[T]], type[T]]:
+    """Declare an input of plain values, or of ``lists`` of such inputs, of which many come at once.
+
+    Its fields are not looked at one by one, as Strawberry does it: graphql-core has coerced them.
+    """
+
+    def declare(cls: type[T]) -> type[T]:
+        definition = get_object_definition(cls, strict=True)
+        names = {to_camel_case(each.python_name): each.python_name for each in definition.fields}
+        makers: dict[str, Any] = {
+            name: get_object_definition(item, strict=True).from_input
+            for name, item in lists.items()
+        }
+
+        def make(made: type, value: Mapping[str, Any], context: InputContext) -> Any:
+            given = {names[name]: each for name, each in value.items()}
+            for name, item in lists.items():
+                given[name] = [makers[name](item, each, context) for each in given[name]]
+            return made(**given)
+
+        definition.from_input = make
+        return cls
 
     return declare
 

@@ -2,8 +2,9 @@
 neither parsing nor validation."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from graphql import (
     DirectiveNode,
@@ -16,18 +17,11 @@ from graphql import (
     Visitor,
     visit,
 )
-from graphql.execution.get_variable_signature import (
-    GraphQLVariableSignature,
-    get_variable_signature,
-)
-from graphql.execution.values import (
-    VariableValues,
-    VariableValueSource,
-    get_variable_values,
-)
+from graphql.execution.values import VariableValues, get_variable_values
 
 from db.plan import Sql
 from graphql_api import metrics
+from graphql_api.coercion import Coercion, Variables
 from graphql_api.cost import Cost, cost_of
 from graphql_api.echoes import without_echo
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
@@ -47,10 +41,15 @@ class Document:
     operation: OperationDefinitionNode
     cost: Cost
     switches: tuple[str, ...]
-    texts: dict[str, GraphQLVariableSignature] | None
-    """The variables, where each is an id or a text."""
+    variables: Variables | None
     counted: metrics.Counted
     plans: dict[tuple[object, ...], Sql | Declined] = field(default_factory=lambda: {})
+
+    @cached_property
+    def bare(self) -> DocumentNode:
+        """The operation without its variables: for who has their values already."""
+        operation = replace(self.operation, variable_definitions=())
+        return DocumentNode(definitions=(operation, *self.fragments.values()))
 
 
 class Documents:
@@ -63,6 +62,7 @@ class Documents:
         self._introspection, self._suggestions = introspection, suggestions
         self._kept: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
         self._characters = 0
+        self._coercion = Coercion(schema)
 
     def of(self, body: Body) -> Document:
         """The document of a request. Raises RequestFault where it is none to execute."""
@@ -80,7 +80,8 @@ class Documents:
     def variables(self, document: Document, given: dict[str, Any]) -> VariableValues:
         """The variables as the operation declares them. Raises RequestFault where they are wrong,
         or ask for too much."""
-        variables = texts(document, given) or self._coerced(document, given)
+        usual = document.variables and document.variables.coerced(given)
+        variables = usual or self._coerced(document, given)
         try:
             check_cost(document.cost, variables.coerced, self._limits)
         except GraphQLError as error:
@@ -117,10 +118,14 @@ class Documents:
             if isinstance(node, FragmentDefinitionNode)
         }
         cost = cost_of(self._schema, document, operation)
-        signatures = text_signatures(self._schema, operation)
-        counted = metrics.Counted("other", operation.operation.value)
         return Document(
-            document, fragments, operation, cost, switches(document), signatures, counted
+            document,
+            fragments,
+            operation,
+            cost,
+            switches(document),
+            self._coercion.of(operation.variable_definitions or ()),
+            metrics.Counted("other", operation.operation.value),
         )
 
     def _keep(self, key: tuple[str, str | None], document: Document) -> None:
@@ -146,31 +151,6 @@ def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 
 def request_fault(message: str, code: str) -> RequestFault:
     return RequestFault(GraphQLError(message, extensions={"code": code}))
-
-
-def text_signatures(
-    schema: GraphQLSchema, operation: OperationDefinitionNode
-) -> dict[str, GraphQLVariableSignature] | None:
-    """The operation's variables by name, if each is an id or a text; else None."""
-    found = [get_variable_signature(schema, node) for node in operation.variable_definitions or ()]
-    named = {each.name: each for each in found if isinstance(each, GraphQLVariableSignature)}
-    types = {str(cast("Any", each).type).rstrip("!") for each in named.values()}
-    return named if types <= {"ID", "String"} and len(named) == len(found) else None
-
-
-def texts(document: Document, given: dict[str, Any]) -> VariableValues | None:
-    """The variables where each is given, and in text: such a value is taken as it is."""
-    signatures = document.texts
-    if signatures is None:
-        return None
-    sources: dict[str, VariableValueSource] = {}
-    coerced: dict[str, Any] = {}
-    for name, signature in signatures.items():
-        value = given.get(name)
-        if type(value) is not str:
-            return None
-        sources[name], coerced[name] = VariableValueSource(signature, value), value
-    return VariableValues(sources, coerced)
 
 
 def switches(document: DocumentNode) -> tuple[str, ...]:

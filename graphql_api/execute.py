@@ -5,15 +5,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import strawberry
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     OperationType,
-    execute,  # pyright: ignore[reportUnknownVariableType]
+    execute_root_selection_set,  # pyright: ignore[reportUnknownVariableType]
 )
+from graphql import Executor as Execution
 from graphql.execution.values import VariableValues
 
 from db.errors import BadValue, Unavailable
@@ -91,7 +94,7 @@ class Executor:
                     "Subscribe over a WebSocket (graphql-transport-ws).", "NOT_A_SUBSCRIPTION_ROUTE"
                 )
             if document.operation.operation is OperationType.MUTATION:
-                return await self._mutated(document, body, asker)
+                return await self._mutated(document, variables, asker)
             after = read_after(body)
         except RequestFault as fault:
             return refused(fault.errors)
@@ -99,7 +102,8 @@ class Executor:
             data = await self._planned(document, variables, asker, after)
         except Declined as declined:
             metrics.QUERIES.labels("loaders", declined.reason).inc()
-            return await self._first(asker, after, partial(self._loaded, document, body, asker))
+            read = partial(self._loaded, document, variables, asker)
+            return await self._first(asker, after, read)
         metrics.PLANNED.inc()
         return Answer(f'{{"data":{data}}}'.encode(), "compiled")
 
@@ -189,11 +193,13 @@ class Executor:
         metrics.READS.labels("replica" if there else "primary").inc()
         return found
 
-    async def _mutated(self, document: Document, body: Body, asker: Asker) -> Answer:
+    async def _mutated(
+        self, document: Document, variables: VariableValues, asker: Asker
+    ) -> Answer:
         """What a mutation did; and after what moment its asker is to read, if not at any."""
         context, replica = Context(self._resources, asker), self._resources.replica
         try:
-            told = await self._executed(document, body, context)
+            told = await self._executed(document, variables, context)
         finally:
             if replica:
                 replica.wrote(context.asker.viewer)
@@ -203,22 +209,20 @@ class Executor:
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 
-    async def _loaded(self, document: Document, body: Body, asker: Asker, reads: Reads) -> Answer:
-        told = await self._executed(document, body, Context(self._resources, asker, reads))
+    async def _loaded(
+        self, document: Document, variables: VariableValues, asker: Asker, reads: Reads
+    ) -> Answer:
+        told = await self._executed(document, variables, Context(self._resources, asker, reads))
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 
-    async def _executed(self, document: Document, body: Body, context: Context) -> dict[str, Any]:
+    async def _executed(
+        self, document: Document, variables: VariableValues, context: Context
+    ) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""
         try:
             with metrics.LOADERS.time():
-                result = execute(
-                    self._core,
-                    document.document,
-                    context_value=context,
-                    variable_values=body.variables,
-                    operation_name=body.operation_name,
-                )
+                result = executed(self._core, document.bare, variables, context)
                 if not isinstance(result, ExecutionResult):
                     result = await result
         finally:
@@ -237,6 +241,17 @@ def read_after(body: Body) -> int:
         f"extensions.{READ_AFTER} is what a mutation's answer told there, or is left out.",
         "BAD_REQUEST",
     )
+
+
+def executed(
+    schema: GraphQLSchema, document: DocumentNode, variables: VariableValues, context: Context
+) -> ExecutionResult | Awaitable[ExecutionResult]:
+    """What graphql-core's executor finds, whose own way in coerces the variables once more."""
+    execution = cast("Any", Execution).build(schema, document, context_value=context)
+    if isinstance(execution, list):
+        return ExecutionResult(None, errors=cast("list[GraphQLError]", execution))
+    execution.variable_values = variables
+    return execute_root_selection_set(execution)
 
 
 def response(result: ExecutionResult, *, changed: bool = False) -> dict[str, Any]:

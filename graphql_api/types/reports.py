@@ -12,7 +12,7 @@ from db import executions
 from db.json import Json
 from db.logs import LogLevel
 from db.originals import Part
-from graphql_api.declare import described, enum, related
+from graphql_api.declare import described, enum, made_at_once, related
 from graphql_api.types.errors import UserError
 from graphql_api.types.executions import Execution
 from graphql_api.types.scalars import BigInt
@@ -53,6 +53,7 @@ class StartExecutionInput:
     """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
+@made_at_once()
 @described
 @strawberry.input(description="A line of a log.")
 class LogLineInput:
@@ -70,6 +71,7 @@ class LogLineInput:
     """When it was said; by default when it arrives."""
 
 
+@made_at_once(lines=LogLineInput)
 @described
 @strawberry.input(description="Lines for the log of an execution.")
 class AppendExecutionLogsInput:

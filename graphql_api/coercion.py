@@ -1,0 +1,170 @@
+"""Variables coerced by functions that are made once, from the types that an operation declares.
+
+graphql-core looks at types anew for every value; for a hundred lines of log that took longer than
+everything else. Whatever these functions do not take as it stands is left to graphql-core, which
+takes it all the same or says what is wrong with it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
+
+from graphql import (
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    Undefined,
+    VariableDefinitionNode,
+    is_leaf_type,
+)
+from graphql.execution.get_variable_signature import (
+    GraphQLVariableSignature,
+    get_variable_signature,
+)
+from graphql.execution.values import VariableValues, VariableValueSource
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+Coerce = Callable[[Any], Any]
+
+
+class Unusual(Exception):
+    """A value for graphql-core to look at."""
+
+
+class Member(NamedTuple):
+    """A field of an input object. ``default`` is Undefined where it has none."""
+
+    name: str
+    out_name: str
+    coerce: Coerce
+    default: Any
+    required: bool
+
+
+class Coercion:
+    """The functions of one schema's types."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._objects: dict[str, Coerce] = {}
+
+    def of(self, definitions: Iterable[VariableDefinitionNode]) -> "Variables | None":
+        """That of an operation's variables; None where they are not valid."""
+        found: list[tuple[GraphQLVariableSignature, Coerce]] = []
+        for node in definitions:
+            signature = get_variable_signature(self._schema, node)
+            if not isinstance(signature, GraphQLVariableSignature):
+                return None
+            found.append((signature, self._of(cast("Any", signature).type)))
+        return Variables(found)
+
+    def _of(self, type_: Any) -> Coerce:
+        if isinstance(type_, GraphQLNonNull):
+            return _given(self._nullable(cast("Any", type_).of_type))
+        return _or_null(self._nullable(type_))
+
+    def _nullable(self, type_: Any) -> Coerce:
+        """For values that are not null."""
+        if isinstance(type_, GraphQLList):
+            return _list(self._of(cast("Any", type_).of_type))
+        if isinstance(type_, GraphQLInputObjectType):
+            return self._object(type_)
+        return _leaf(type_.coerce_input_value) if is_leaf_type(type_) else _unusual
+
+    def _object(self, type_: GraphQLInputObjectType) -> Coerce:
+        if type_.is_one_of:
+            return _unusual
+        if type_.name not in self._objects:
+            members: list[Member] = []  # filled below: a type may hold itself
+            self._objects[type_.name] = _object(members, type_.out_type)
+            members += [self._member(name, each) for name, each in type_.fields.items()]
+        return self._objects[type_.name]
+
+    def _member(self, name: str, declared: GraphQLInputField) -> Member:
+        default = coerce_default_value(declared)
+        required = default is Undefined and isinstance(cast("Any", declared).type, GraphQLNonNull)
+        out_name = declared.out_name or name
+        return Member(name, out_name, self._of(cast("Any", declared).type), default, required)
+
+
+class Variables:
+    """The variables of one operation."""
+
+    def __init__(self, signatures: list[tuple[GraphQLVariableSignature, Coerce]]) -> None:
+        self._signatures = signatures
+
+    def coerced(self, given: dict[str, Any]) -> VariableValues | None:
+        """Their values; None where graphql-core must look at them."""
+        sources: dict[str, VariableValueSource] = {}
+        coerced: dict[str, Any] = {}
+        try:
+            for signature, coerce in self._signatures:
+                name = signature.name
+                value = given[name]
+                sources[name] = VariableValueSource(signature, value)
+                coerced[name] = coerce(value)
+        except (KeyError, Unusual):  # one that is not given may have a default
+            return None
+        return VariableValues(sources, coerced)
+
+
+def _unusual(_: Any) -> Any:
+    raise Unusual
+
+
+def _given(coerce: Coerce) -> Coerce:
+    def given(value: Any) -> Any:
+        if value is None:
+            raise Unusual
+        return coerce(value)
+
+    return given
+
+
+def _or_null(coerce: Coerce) -> Coerce:
+    return lambda value: None if value is None else coerce(value)
+
+
+def _leaf(coerce: Coerce) -> Coerce:
+    def leaf(value: Any) -> Any:
+        try:
+            found = coerce(value)
+        except Exception as error:
+            raise Unusual from error
+        if found is Undefined:
+            raise Unusual
+        return found
+
+    return leaf
+
+
+def _list(coerce: Coerce) -> Coerce:
+    def items(value: Any) -> Any:
+        if type(value) is not list:
+            raise Unusual
+        return [coerce(each) for each in cast("list[Any]", value)]
+
+    return items
+
+
+def _object(members: list[Member], made: Callable[[dict[str, Any]], Any]) -> Coerce:
+    def members_of(value: Any) -> Any:
+        if type(value) is not dict:
+            raise Unusual
+        given = cast("dict[str, Any]", value)
+        found: dict[str, Any] = {}
+        seen = 0
+        for name, out_name, coerce, default, required in members:
+            if name in given:
+                found[out_name] = coerce(given[name])
+                seen += 1
+            elif required:
+                raise Unusual
+            elif default is not Undefined:
+                found[out_name] = default
+        if seen < len(given):
+            raise Unusual
+        return made(found)
+
+    return members_of
