@@ -17,6 +17,7 @@ from graphql_api.declare import (
     related,
 )
 from graphql_api.relay import Connection
+from graphql_api.types.access import AccessQueries
 from graphql_api.types.accounts import AccountMutations
 from graphql_api.types.api_key_changes import ApiKeyMutations
 from graphql_api.types.deployment_changes import DeploymentMutations, DeploymentQueries
@@ -48,7 +49,7 @@ from resolvers.context import Info
 
 @described
 @strawberry.type(description="Everything that can be read. You see what you may see.")
-class Query(DefinitionQueries, DeploymentQueries):
+class Query(AccessQueries, DefinitionQueries, DeploymentQueries):
     viewer: Viewer | None = related(viewers.ASKING)
     """Who is asking; null for nobody."""
     node: Node | None = looked_up()

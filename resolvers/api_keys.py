@@ -21,6 +21,7 @@ HIGHEST_RATE = 1_000_000
 LONGEST_GRACE = timedelta(days=30)
 
 PATHS = {
+    "scopes_held": ("input", "scopes"),
     "api_keys_life": ("input", "expiresAt"),
     "api_keys_scopes_check": ("input", "scopes"),
 }

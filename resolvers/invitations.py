@@ -16,6 +16,7 @@ from resolvers.rules import obeying
 from resolvers.tokens import INVITATION_TOKEN, digest, new_invitation_token
 
 PATHS = {
+    "scopes_held": ("input", "permissions"),
     "workspace_invitations_one_open": ("input", "email"),
     "workspace_invitations_domain": ("input", "email"),
     "workspace_invitations_permissions_check": ("input", "permissions"),

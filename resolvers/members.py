@@ -9,6 +9,7 @@ from resolvers.errors import InvalidInput, NotFound
 from resolvers.rules import obeying
 
 PATHS = {
+    "scopes_held": ("input", "permissions"),
     "members_owner": ("input", "role"),
     "workspace_users_permissions_check": ("input", "permissions"),
 }

@@ -65,6 +65,7 @@ SAID = {
     "api_keys_revoked": "The API key is revoked, and stays so; make a new one.",
     "api_keys_rotatable": "Only an active key is rotated, and once; rotate its successor.",
     "api_keys_one_successor": "The key was rotated at this moment; rotate its successor.",
+    "scopes_held": "Nobody gives away a scope that they do not hold themselves.",
     "api_keys_scopes_check": NO_SUCH_SCOPE,
     "workspace_users_permissions_check": NO_SUCH_SCOPE,
     "workspace_invitations_permissions_check": NO_SUCH_SCOPE,

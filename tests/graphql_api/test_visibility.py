@@ -64,6 +64,7 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
     in_the_bin = {"Workspace.deletedWorkflows", "DeletedWorkflow.createdBy"}
     of_who_asks = {
         *("Query.viewer", "Viewer.user", "Viewer.apiKey", "Query.workspaceBySlug"),
+        "Query.explainAccess",
         *("Viewer.invitations", "Viewer.ownershipOffers", "Viewer.deletedWorkspaces"),
         *("Viewer.rateLimit", "ApiKey.usage", "Workspace.settings", "Workspace.usage"),
         *("Viewer.sessions", "Viewer.identities"),
