@@ -51,8 +51,8 @@ ACTS: dict[tuple[str, Action], str] = {
         "SELECT app.start_execution(NULL, '{id}', NULL, NULL, 'manual', NULL, NULL, false)"
     ),
     ("Workflow", Action.DEPLOY): (
-        "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by)"
-        " VALUES ('{workspace}', '{id}', 1, '{me}')"
+        "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by,"
+        " environment) VALUES ('{workspace}', '{id}', 1, '{me}', 'staging')"
     ),
     ("Integration", Action.READ): "SELECT 1 FROM integrations WHERE id = '{id}'",
     ("Integration", Action.UPDATE): "UPDATE integrations SET status = 'error' WHERE id = '{id}'",
