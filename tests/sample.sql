@@ -163,7 +163,8 @@ SELECT pg_temp.u(format('key %s %s', team, n)), pg_temp.u('workspace ' || team),
        CASE WHEN n % 3 > 0 THEN '2026-04-01'::timestamptz + n / 5 * interval '1 day' END
   FROM generate_series(1, 2) team, generate_series(1, 22) n;
 
-UPDATE api_keys SET replaces = pg_temp.u('key 1 10') WHERE id = pg_temp.u('key 1 11');
+UPDATE api_keys k SET replaces = pg_temp.u(format('key 1 %s', n - 1))
+  FROM generate_series(2, 22) n WHERE k.id = pg_temp.u(format('key 1 %s', n));
 
 INSERT INTO ownership_offers (id, workspace_id, offered_by, offered_to, created_at, expires_at, withdrawn_at)
 SELECT pg_temp.u(format('offer %s %s', team, n)), pg_temp.u('workspace ' || team),
