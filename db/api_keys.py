@@ -116,3 +116,15 @@ async def rotate(
 ) -> UUID:
     """The new key; the old one ends after ``grace``."""
     return await transaction.value(ROTATE, id, key_hash, key_prefix, grace)
+
+BY_USAGE = Many(
+    ApiKeyRow,
+    """
+    SELECT {k.*}
+      FROM api_keys k
+     WHERE k.id IN (SELECT d.runtime_key_id
+                      FROM deployments d
+                     WHERE d.id = ANY ((SELECT app.deployments_using(
+                               {usage.workspace_id}, {usage.nodes: jsonb}))::uuid[]))
+    """,
+)

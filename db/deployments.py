@@ -137,3 +137,13 @@ BY_SOURCE = Many(
 BY_RUNTIME_KEY = Many(
     DeploymentRow, "SELECT {d.*} FROM deployments d WHERE d.runtime_key_id = {api_key.id}"
 )
+
+BY_USAGE = Many(
+    DeploymentRow,
+    """
+    SELECT {d.*}
+      FROM deployments d
+     WHERE d.id = ANY ((SELECT app.deployments_using({usage.workspace_id},
+                                                 {usage.nodes: jsonb}))::uuid[])
+    """,
+)

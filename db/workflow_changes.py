@@ -1,17 +1,13 @@
 """What is done to workflows: functions of ``migrations/0060_workflow_changes.sql``, one a call."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
-from db.errors import refusal_of
 from db.json import Json
-from db.secrets import Secrets
-from db.session import Writing, as_login
+from db.session import Writing
 
 UPDATE: LiteralString = "SELECT app.update_workflow($1, $2, $3::jsonb, $4::jsonb, $5)"
 RESTORE_VERSION: LiteralString = "SELECT app.restore_version($1, $2, $3, $4)"
@@ -20,7 +16,6 @@ SET_STATUS: LiteralString = "SELECT app.set_workflow_status($1, $2)"
 TAG: LiteralString = "SELECT app.tag_workflow($1, $2::text[], $3::text[])"
 DELETE: LiteralString = "SELECT app.delete_workflow($1)"
 RESTORE: LiteralString = "SELECT app.restore_workflow($1)"
-PURGE: LiteralString = "SELECT app.purge_workflows($1, $2)"
 
 
 async def update(
@@ -65,13 +60,3 @@ async def delete(transaction: Writing, id: UUID) -> UUID:
 
 async def restore(transaction: Writing, id: UUID) -> None:
     await transaction.value(RESTORE, id)
-
-
-async def purge(url: str, secrets: Secrets, grace: timedelta, most: int) -> int:
-    """Remove for good what was deleted longer ago than ``grace``, at most so many. How many."""
-    with refusal_of():
-        connection = await asyncpg.connect(as_login(url, "mcp_maintenance", secrets))
-        try:
-            return await connection.fetchval(PURGE, grace, most)
-        finally:
-            await connection.close()

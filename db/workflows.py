@@ -96,6 +96,16 @@ BY_WORKSPACE = Many(
 
 BY_AUTHOR = Many(WorkflowRow, "SELECT {w.*} FROM workflows w WHERE w.created_by = {user.id}")
 
+BY_USAGE = Many(
+    WorkflowRow,
+    """
+    SELECT {w.*}
+      FROM workflows w
+     WHERE w.id = ANY ((SELECT app.workflows_using({usage.workspace_id},
+                                                 {usage.nodes: jsonb}))::uuid[])
+    """,
+)
+
 CREATE: LiteralString = "SELECT app.create_workflow($1, $2, $3, $4::text[], $5::jsonb, $6)"
 
 

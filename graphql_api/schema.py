@@ -6,7 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 import graphql_api.types  # noqa: F401  # pyright: ignore[reportUnusedImport]
-from db import deployments, executions, viewers, webhooks, workflows, workspaces
+from db import deployments, executions, usage, viewers, webhooks, workflows, workspaces
 from graphql_api.declare import (
     Node,
     checked,
@@ -25,6 +25,7 @@ from graphql_api.types.deployments import Deployment, DeploymentFilter
 from graphql_api.types.diffs import DefinitionQueries
 from graphql_api.types.errors import ERRORS
 from graphql_api.types.executions import Execution, ExecutionFilter
+from graphql_api.types.exports import ExportQueries
 from graphql_api.types.imports import ImportMutations
 from graphql_api.types.integration_changes import IntegrationMutations
 from graphql_api.types.invitation_changes import InvitationMutations
@@ -37,6 +38,7 @@ from graphql_api.types.scalars import SCALARS
 from graphql_api.types.second_factors import SecondFactorMutations
 from graphql_api.types.session_changes import SessionMutations
 from graphql_api.types.subscriptions import Subscription
+from graphql_api.types.usage import IntegrationUsage, looked_for
 from graphql_api.types.viewers import Viewer
 from graphql_api.types.webhook_changes import WebhookMutations
 from graphql_api.types.webhooks import Webhook
@@ -49,7 +51,7 @@ from resolvers.context import Info
 
 @described
 @strawberry.type(description="Everything that can be read. You see what you may see.")
-class Query(AccessQueries, DefinitionQueries, DeploymentQueries):
+class Query(AccessQueries, DefinitionQueries, DeploymentQueries, ExportQueries):
     viewer: Viewer | None = related(viewers.ASKING)
     """Who is asking; null for nobody."""
     node: Node | None = looked_up()
@@ -70,6 +72,8 @@ class Query(AccessQueries, DefinitionQueries, DeploymentQueries):
         workflows.VISIBLE, WorkflowFilter, workflows.WorkflowOrder.RECENTLY_UPDATED
     )
     """The workflows of all your workspaces."""
+    integration_usage: IntegrationUsage | None = related(usage.OF, given=looked_for)
+    """What an integration or a type of node is used by; name one of the three."""
     deployment: Deployment | None = looked_up(deployments.BY_ID)
     """A deployment by its id."""
     deployments: Connection[Deployment] = connected(

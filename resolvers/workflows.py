@@ -5,7 +5,7 @@ from uuid import UUID
 
 from db import workflows
 from db.json import Json
-from resolvers import definitions, n8n, server_json
+from resolvers import definitions, exported, n8n, server_json
 from resolvers.context import Context
 from resolvers.imported import Imported
 from resolvers.rules import obeying
@@ -13,6 +13,7 @@ from resolvers.rules import obeying
 READERS: dict[str, Callable[[bytes, str], Imported]] = {
     "n8n": n8n.read_export,
     "server_json": server_json.read_server,
+    "definition": exported.read,
 }
 
 

@@ -21,6 +21,8 @@ class ImportFormat(StrEnum):
     """A workflow exported by n8n."""
     SERVER_JSON = "server_json"
     """A published MCP server."""
+    DEFINITION = "definition"
+    """A workflow exported by this platform, or a bare definition."""
 
 
 class Severity(StrEnum):

@@ -14,6 +14,7 @@ from db.secrets import Secrets
 from db.session import BIND_VIEWER, Database, connect
 from graphql_api.execute import Path
 from graphql_api.ways import Column, Followed, named_type, way_of
+from tests import sample
 from tests.graph import BONDS, TABLES, Rows, global_id
 from tests.graphql_api.asking import OWNER, PAGES, Asking, leading_fields
 
@@ -21,7 +22,7 @@ from tests.graphql_api.asking import OWNER, PAGES, Asking, leading_fields
 FIELDS = {
     name: field
     for name, field in leading_fields().items()
-    if not name.startswith(("NodeTimeline.", "DeletedWorkflow."))
+    if not name.startswith(("NodeTimeline.", "DeletedWorkflow.", "IntegrationUsage."))
 }
 OF_ROWS = sorted(name for name in FIELDS if name.split(".")[0] not in ("Query", "Viewer"))
 OF_THE_VIEWER = sorted(set(FIELDS) - set(OF_ROWS))
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "Workflow.performanceByVersion": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.performanceByNode": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.statisticsByTime": '(since: "2026-01-01T00:00:00Z", bucket: MONTH)',
+    "Query.integrationUsage": f'(workspaceId: "{sample.of("workspace 1")}", service: "slack")',
     "Query.workspaceBySlug": '(slug: "team-1")',
 }
 MANY = 20

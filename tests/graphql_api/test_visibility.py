@@ -60,6 +60,10 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
         "Workflow.performanceByNode",
         *("Execution.timeline", "NodeTimeline.firstLine", "NodeTimeline.lastLine"),
     }
+    used = {
+        "Query.integrationUsage",
+        *(f"IntegrationUsage.{name}" for name in ("workflows", "deployments", "apiKeys")),
+    }
     reported = {"Deployment.tools", "Deployment.toolChanges"}
     in_the_bin = {"Workspace.deletedWorkflows", "DeletedWorkflow.createdBy"}
     of_who_asks = {
@@ -70,7 +74,7 @@ def test_the_map_of_the_graph_holds_every_field_that_leads_to_rows() -> None:
         *("Viewer.sessions", "Viewer.identities"),
     }
 
-    others = in_numbers | reported | in_the_bin | of_who_asks
+    others = in_numbers | used | reported | in_the_bin | of_who_asks
     assert {*BONDS, *ROOT_LISTS, *others} == set(leading_fields())
 
 

@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from db import workflow_changes
 from db.errors import NotAllowed
+from db.maintenance import maintain
 from db.secrets import Secrets
 from db.session import Database, Viewer, connect
 from tests import sample
+from tests.conftest import silent
 from tests.graphql_api.asking import Asking
 
 if TYPE_CHECKING:
@@ -594,13 +594,14 @@ class TestDeleting:
             "UPDATE workflows SET deleted_at = now() - interval '31 days' WHERE id = $1", UUID(old)
         )
 
-        gone = await workflow_changes.purge(platform.url, secrets, timedelta(days=30), 100)
+        done = await maintain(platform.url, secrets, silent)
 
         left = await platform.superuser.fetch(
             "SELECT id::text FROM workflows WHERE id = ANY ($1)",
             [UUID(id) for id in (old, recent, kept)],
         )
-        assert gone == 1
+        assert done is not None
+        assert done.gone["workflows"] == 1
         assert {row["id"] for row in left} == {recent, kept}
         for table in ("executions", "workflow_versions", "deployments"):
             rows = await platform.superuser.fetch(
