@@ -110,6 +110,17 @@ RULES = {
            AND NOT EXISTS (SELECT FROM pg_attribute a
                             WHERE a.attrelid = c.oid AND a.attname = 'workspace_id')
     """,
+    "what people change in a workspace is audited": """
+        SELECT c.oid::regclass::text
+          FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'
+         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+           AND NOT c.relispartition
+           -- what runs say, what is counted, and what is sent are records of their own
+           AND c.relname !~ '^(execution|webhook_deliver|deployment_|audit_logs|workflow_stat)'
+           AND NOT EXISTS (SELECT FROM pg_trigger t
+                            WHERE t.tgrelid = c.oid AND t.tgfoid = 'app.write_audit'::regproc)
+    """,
     "every moment knows its zone": """
         SELECT table_name || '.' || column_name
           FROM information_schema.columns
@@ -160,6 +171,7 @@ async def test_the_catalogue_keeps_the_rule(rule: str, shared_world: World) -> N
         "CREATE FUNCTION app.loose() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
         "ALTER ROLE mcp_api IN DATABASE {database} SET app.current_user_id = 'x'",
         "GRANT SELECT ON {partition} TO application_user",
+        "DROP TRIGGER audit ON api_keys",
         "DROP INDEX idx_workflows_created_by",
         "ALTER TABLE workflows DROP COLUMN updated_at, ADD COLUMN updated_at timestamp",
     ],

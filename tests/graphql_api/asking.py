@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from graphql import GraphQLEnumType, GraphQLField, GraphQLObjectType
 
-from db.session import Viewer
+from db.session import NOWHERE, Viewer
 from graphql_api.execute import Executor, Path
 from graphql_api.messages import Body
 from graphql_api.schema import schema
@@ -22,7 +22,7 @@ class Asking:
     """Asks along one path, and holds that what is answered was answered along it."""
 
     def __init__(self, executor: Executor, path: Path) -> None:
-        self.executor, self.path = executor, path
+        self.executor, self.path, self.client = executor, path, NOWHERE
 
     async def __call__(self, query: str, viewer: Viewer = OWNER, **variables: Any) -> Data:
         """The data of the answer, which has no errors."""
@@ -39,7 +39,7 @@ class Asking:
         return codes[0] if codes else None
 
     async def _answer(self, query: str, viewer: Viewer, variables: Data) -> tuple[str, Data]:
-        answer = await self.executor.answer(Body(query, variables), Asker(viewer))
+        answer = await self.executor.answer(Body(query, variables), Asker(viewer, self.client))
         return answer.by, json.loads(answer.body)
 
 

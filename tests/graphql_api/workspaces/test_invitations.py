@@ -92,13 +92,16 @@ async def test_an_invitation_is_found_and_answered_without_the_message(world: Wo
     assert (await world.ask(MINE, guest))["viewer"]["invitations"] == []
 
 
-async def test_an_address_that_is_not_verified_finds_and_accepts_nothing(world: World) -> None:
+async def test_an_address_that_is_not_verified_finds_and_accepts_nothing(
+    world: World, token_of: TokenOf
+) -> None:
     here, (guest, address) = await team(world), await person(world, verified=False)
     made = await invited(world, here, address)
     assert (await world.ask(MINE, guest))["viewer"]["invitations"] == []
-    error = await refused(world, "acceptInvitation", guest, input={"id": made["databaseId"]})
-    assert error["code"] == "FORBIDDEN"
-    assert "Verify" in error["message"]
+    for given in ({"id": made["databaseId"]}, {"token": await token_of(address)}):
+        error = await refused(world, "acceptInvitation", guest, input=given)
+        assert error["code"] == "FORBIDDEN"
+        assert "Verify" in error["message"]
 
 
 async def test_sent_again_the_earlier_message_is_good_for_nothing(
