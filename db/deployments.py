@@ -119,8 +119,12 @@ SELECT {columns_from_table(DeploymentRow, "d")}
   JOIN deployments d ON d.workspace_id = i.workspace_id AND d.status IN ('deploying', 'deployed')
   JOIN workflow_versions v ON v.workflow_id = d.workflow_id AND v.version = d.workflow_version
  WHERE i.id = $1
-   AND jsonb_path_exists(v.definition, '$.nodes[*].config.** ? (@ == $id)',
-                         jsonb_build_object('id', i.id))
+   AND (jsonb_path_exists(v.definition, '$.nodes[*].config.** ? (@ == $id)',
+                          jsonb_build_object('id', i.id))
+        OR jsonb_path_exists(v.definition,
+                             '$.nodes[*].config.integration ? (@ == $any || @ == $account)',
+                             jsonb_build_object('any', i.service_name, 'account',
+                                                i.service_name || '/' || i.account_name)))
  ORDER BY d.created_at, d.id
 """  # noqa: S608 # the columns are the row's
 

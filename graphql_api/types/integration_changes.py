@@ -233,8 +233,8 @@ class IntegrationMutations:
         return TestIntegrationPayload(errors=[], integration_id=found)
 
     @strawberry.mutation(
-        description="Remove an integration. Refused while live deployments name its database id in"
-        " a node's config, unless it is forced. For admins."
+        description="Remove an integration. Refused while live deployments name it in a node's"
+        " config, unless it is forced. For admins."
     )
     async def delete_integration(
         self, info: Info, input: Given[DeleteIntegrationInput]

@@ -86,15 +86,15 @@ class Platform:
     async def tested(self, id: str) -> Data:
         return await self.done("testIntegration", id=id)
 
-    async def live(self, integration: str, status: str = "deploying") -> UUID:
-        """A deployment of a workflow that names the integration."""
+    async def live(self, config: Data, status: str = "deploying") -> UUID:
+        """A deployment of a workflow with a node of this config."""
         definition = {
             "nodes": [
                 {
                     "id": "a",
                     "type": "http",
                     "name": "A",
-                    "config": {"auth": [{"integration": integration}]},
+                    "config": config,
                 }
             ],
             "edges": [],
@@ -293,9 +293,21 @@ async def test_an_integration_is_removed(platform: Platform) -> None:
     assert (error["code"], error["path"]) == ("NOT_FOUND", ["input", "id"])
 
 
-async def test_what_live_deployments_use_is_removed_only_by_force(platform: Platform) -> None:
-    id = await platform.connected()
-    deployment = await platform.live(id)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"integration": "ID"},
+        {"auth": [{"with": "ID"}]},
+        {"integration": "in use"},
+        {"integration": "in use/main"},
+    ],
+)
+async def test_what_live_deployments_use_is_removed_only_by_force(
+    platform: Platform, config: Data
+) -> None:
+    id = await platform.connected(serviceName="in use", accountName="main")
+    await platform.superuser.execute("UPDATE deployments SET status = 'stopped'")
+    deployment = await platform.live(json.loads(json.dumps(config).replace("ID", id)))
 
     error = await platform.refused("deleteIntegration", id=id)
 
@@ -308,7 +320,8 @@ async def test_what_live_deployments_use_is_removed_only_by_force(platform: Plat
 
 async def test_what_only_stopped_deployments_used_is_removed(platform: Platform) -> None:
     id = await platform.connected()
-    await platform.live(id, status="stopped")
+    await platform.live({"integration": id}, status="stopped")
+    await platform.live({"integration": "weather/another"})
 
     await platform.done("deleteIntegration", id=id)
 

@@ -14,9 +14,10 @@ from db import deliveries, runtime, workflows
 from db.deliveries import Claimed, Outcome
 from db.json import Json
 from db.runtime import Start
+from db.sealing import NotOpened, Sealing
 from db.secrets import Secrets
 from db.session import Database, Viewer, Writing, connect
-from resolvers import delivering, signing
+from resolvers import delivering, rewrapping, signing
 from resolvers.delivering import Delivering, pause
 from resolvers.outgoing import Outgoing
 from tests import sample
@@ -296,7 +297,7 @@ CHANGES = {
     "workflow.deleted": "DELETE FROM workflows WHERE id = '{alone}'",
     "deployment.created": (
         "INSERT INTO deployments (workspace_id, workflow_id, workflow_version, created_by)"
-        " VALUES ('{team}', '{workflow}', 1, '{me}')"
+        " VALUES ('{team}', '{alone}', 1, '{me}')"
     ),
     "deployment.updated": "UPDATE deployments SET status = 'stopped' WHERE id = '{deployment}'",
     "integration.created": (
@@ -756,3 +757,24 @@ async def test_old_deliveries_and_secrets_are_forgotten(platform: Platform) -> N
     assert len(await platform.deliveries(id)) == 2
     assert await platform.superuser.fetchval("SELECT count(*) FROM secret.webhook_secrets") == 1
 
+
+async def test_signing_secrets_come_under_a_new_key_and_sign_as_before(
+    platform: Platform, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = "the secret that every test of the database uses"
+    later, said = Secrets("the secret that is used from now on", old), list[str]()
+    async with listening(saying("200 OK")) as server:
+        id, secret = await platform.told(at=server)
+        monkeypatch.setattr(platform.database, "sealing", Sealing(later))
+        assert await rewrapping.rewrap(platform.database, said.append) is False
+        await platform.done("pingWebhook", id=id)
+        await platform.sender.deliver()
+
+    assert "Sealed the secrets of 1 of 1 webhooks anew" in said
+    delivery, moment = await platform.delivery(id), header(server.requests[0], "webhook-timestamp")
+    body = server.bodies[0].decode()
+    signed = signing.signatures([secret], str(delivery["id"]), int(moment), body)
+    assert header(server.requests[0], "webhook-signature") == signed
+    (sealed,) = await deliveries.secrets(platform.database, UUID(id))
+    with pytest.raises(NotOpened):
+        Sealing(secrets).open(delivering.PURPOSE, sealed, TEAM, UUID(id))
