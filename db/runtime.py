@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from db import originals as kept_originals
+from db import tracing
 from db.errors import refusal_of
 from db.json import Json
 from db.originals import Original
@@ -229,7 +230,7 @@ async def _call(
     for the one that is answered."""
     execution_id, kept = keep
     settings = database.seal.settings(viewer)
-    with refusal_of():
+    with refusal_of(), tracing.statement(sql):
         async with database.api.acquire(timeout=database.patience) as connection:
             if not kept:
                 return await connection.fetchval(sql, *settings, *values)

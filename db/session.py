@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+from db import tracing
 from db.errors import refusal_of
 from db.pools import PATIENCE, BoundedPool
 from db.sealing import Sealing
@@ -141,7 +142,8 @@ class Session:
                 with refusal_of():
                     connection = self._connection or await self._begin()
                     self.statements += 1
-                    return await connection.fetch(sql, *values)
+                    with tracing.statement(sql):
+                        return await connection.fetch(sql, *values)
             except BaseException as fault:
                 self._fault = fault if isinstance(fault, Exception) else SessionEnded()
                 raise
@@ -174,15 +176,15 @@ class Writing:
         self.viewer, self._connection = viewer, connection
 
     async def fetch(self, sql: str, *values: object) -> "list[Record]":
-        with refusal_of():
+        with refusal_of(), tracing.statement(sql):
             return await self._connection.fetch(sql, *values)
 
     async def row(self, sql: str, *values: object) -> "Record | None":
-        with refusal_of():
+        with refusal_of(), tracing.statement(sql):
             return await self._connection.fetchrow(sql, *values)
 
     async def value(self, sql: str, *values: object) -> Any:
-        with refusal_of():
+        with refusal_of(), tracing.statement(sql):
             return await self._connection.fetchval(sql, *values)
 
 
@@ -215,7 +217,7 @@ class Reads:
     ) -> Any:
         """The one value, or every row, of a statement that binds the viewer."""
         settings = self.seal.settings(viewer)
-        with refusal_of():
+        with refusal_of(), tracing.statement(statement):
             connection = await self.api.acquire(timeout=self.patience)
             try:
                 fetch = connection.fetch if every_row else connection.fetchval

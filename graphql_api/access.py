@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphql_api import metrics
+from graphql_api import metrics, tracing
 from graphql_api.messages import REQUEST_ID
 
 log = structlog.stdlib.get_logger("graphql_api.access")
@@ -65,7 +65,10 @@ class AccessLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            with tracing.request(scope["method"], scope["path"], scope["headers"]) as span:
+                tracing.note(span, request_id=request_id)
+                await self._app(scope, receive, answer)
+                tracing.note(span, http__response__status_code=status)
         finally:
             _counter(status).inc()
             log.info(

@@ -20,7 +20,7 @@ from db.sealing import Box, Sealing
 from db.secrets import Secrets
 from db.session import Client, Database, connect
 from db.streams import reading_streams
-from graphql_api import graphiql, health, http, metrics, sse, websocket
+from graphql_api import graphiql, health, http, metrics, sse, tracing, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
 from graphql_api.draining import Draining, LastAnswers
@@ -55,7 +55,10 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with resources(settings) as app.state.resources:
+        async with (
+            tracing.sending(settings.otel_exporter_otlp_endpoint),
+            resources(settings) as app.state.resources,
+        ):
             app.state.service = service(settings, app.state.resources)
             _, secrets = database_of(settings)
             url = directly(settings)

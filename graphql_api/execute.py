@@ -19,6 +19,7 @@ from graphql import (
 from graphql import Executor as Execution
 from graphql.execution.values import VariableValues
 
+from db import tracing
 from db.errors import BadValue, Unavailable
 from db.plan import BROKEN_PROMISE, Sql, write
 from db.relation import InvalidArgument
@@ -72,7 +73,8 @@ class Executor:
             metrics.REFUSED.inc()
             return refused(fault.errors)
         try:
-            answer = await self._answered(document, body, asker, only_queries)
+            with tracing.span("graphql", "graphql.operation.type", document.counted.kind):
+                answer = await self._answered(document, body, asker, only_queries)
         except BaseException:
             document.counted.failed.inc()
             raise
@@ -99,7 +101,8 @@ class Executor:
         except RequestFault as fault:
             return refused(fault.errors)
         try:
-            data = await self._planned(document, variables, asker, after)
+            with tracing.span("plan"):
+                data = await self._planned(document, variables, asker, after)
         except Declined as declined:
             metrics.QUERIES.labels("loaders", declined.reason).inc()
             read = partial(self._loaded, document, variables, asker)
@@ -221,7 +224,7 @@ class Executor:
     ) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""
         try:
-            with metrics.LOADERS.time():
+            with metrics.LOADERS.time(), tracing.span("resolvers"):
                 result = executed(self._core, document.bare, variables, context)
                 if not isinstance(result, ExecutionResult):
                     result = await result

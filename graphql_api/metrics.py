@@ -72,6 +72,7 @@ class Counted:
     """The counters of one operation."""
 
     def __init__(self, operation: str, kind: str) -> None:
+        self.kind = kind
         self.ok = REQUESTS.labels(operation, kind, "ok")
         self.errors = REQUESTS.labels(operation, kind, "errors")
         self.refused = REQUESTS.labels(operation, kind, "refused")

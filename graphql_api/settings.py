@@ -240,6 +240,11 @@ class Settings(BaseSettings):
         description="Answer Prometheus at `/metrics`, which tells of all processes of this "
         "`serve`. In production let the proxy keep it from the outside.",
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None,
+        description="Collector of OpenTelemetry that takes traces, `http://host:4318`; takes the "
+        "extra `otel`. OpenTelemetry's own `OTEL_…` variables set the rest. Unset: no traces.",
+    )
     field_suggestions: bool = Field(
         default_factory=_in_development, description="Suggest names when a field does not exist."
     )
