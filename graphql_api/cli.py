@@ -16,7 +16,8 @@ from db.maintenance import MaintenanceFailed
 from db.migrate import MigrationFailed
 from graphql_api.home import NotServed, bring_up, home
 from graphql_api.pooling import pgbouncer
-from graphql_api.settings import BadSettings, Settings, read_settings, reference
+from graphql_api.settings import BadSettings, Settings, read_settings
+from graphql_api.settings_table import reference
 from resolvers.errors import Refusal
 
 VERSION = "0.1.0"

@@ -394,11 +394,11 @@ def read_settings(**given: object) -> Settings:
 
 def to_environment(settings: Settings) -> dict[str, str]:
     """The environment in which ``read_settings`` gives the same settings again."""
-    texts = {name: _text(getattr(settings, name)) for name in Settings.model_fields}
+    texts = {name: text_of(getattr(settings, name)) for name in Settings.model_fields}
     return {name.upper(): text for name, text in texts.items() if text}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     match value:
         case None:
             return ""
@@ -423,33 +423,12 @@ def _explained(fault: ErrorDetails) -> str:
     if fault["type"] == "value_error":
         return f"{name.upper()} {said}."
     asked = "" if name in NEVER_SHOWN else f", not {json.dumps(fault['input'], default=str)}"
-    return f"{name.upper()} should be {_lower(said)}{asked}. {_meaning(name)}"
+    return f"{name.upper()} should be {_lower(said)}{asked}. {meaning_of(name)}"
 
 
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _meaning(name: str) -> str:
+def meaning_of(name: str) -> str:
     return Settings.model_fields[name].description or ""
-
-
-def reference() -> str:
-    """Every setting in a Markdown table."""
-    rows = [
-        f"| `{name.upper()}` | {_default(name)} | {_meaning(name)} |"
-        for name in Settings.model_fields
-    ]
-    return "\n".join(["| Setting | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
-
-
-def _default(name: str) -> str:
-    field = Settings.model_fields[name]
-    if field.default_factory is not None:
-        development, production = (
-            _text(getattr(Settings.model_construct(environment=environment), name))
-            for environment in ("development", "production")
-        )
-        return f"`{development}`; `{production}` in production"
-    text = _text(field.default)
-    return f"`{text}`" if text else ""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from graphql_api.settings import BadSettings, Settings, read_settings, reference, to_environment
+from graphql_api.settings import BadSettings, Settings, read_settings, to_environment
+from graphql_api.settings_table import reference
 
 OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
 SECRET = "a secret of more than thirty-two characters"
