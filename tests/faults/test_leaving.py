@@ -1,15 +1,19 @@
 """A server that is told to stop: it says so, answers meanwhile, finishes what runs, and ends."""
 
 import asyncio
+import json
 import signal
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
+from websockets.asyncio.client import connect as open_socket
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from tests.faults.conftest import Measured
 from tests.faults.served import WORKSPACES, Served, bearer, served, until
@@ -110,6 +114,50 @@ async def test_a_request_that_does_not_end_is_broken_off_and_leaves_nothing(
         [answer] = await asyncio.gather(asking, return_exceptions=True)
     assert isinstance(answer, httpx.TransportError) or answer.status_code >= 500  # type: ignore[union-attr]
     assert await appended(running, execution) == 0
+
+
+FOLLOW = "subscription ($id: ID!) { executionLogs(executionId: $id) { lines { message } } }"
+
+
+async def test_streams_are_ended_at_once_and_hold_nothing_up(
+    running: Postgres, measured: Measured
+) -> None:
+    """Over server-sent events and over a WebSocket, of an execution that goes on."""
+    async with served(running.url, SHUTDOWN_SECONDS="20", DRAIN_SECONDS="0.2") as server:
+        execution = await server.begin()
+        await server.append(execution, "one")
+        asked = {"query": FOLLOW, "variables": {"id": str(execution)}}
+        async with (
+            server.client.stream("POST", "/graphql/stream", json=asked) as events,
+            open_socket(
+                f"{server.address.replace('http', 'ws')}/graphql",
+                subprotocols=[Subprotocol("graphql-transport-ws")],
+            ) as socket,
+        ):
+            heard = events.aiter_text()
+            while '"one"' not in await anext(heard):
+                pass
+            await socket.send(json.dumps({"type": "connection_init", "payload": bearer()}))
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
+            while b'"one"' not in await socket.recv(decode=False):
+                pass
+            began = time.monotonic()
+            server.signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+                await listen(heard)
+            measured("SIGTERM: streams have ended", time.monotonic() - began)
+            assert await server.ended() == 0
+        measured("SIGTERM: has ended, with streams, DRAIN_SECONDS=0.2", time.monotonic() - began)
+    assert closed.value.rcvd
+    assert closed.value.rcvd.code == 1012
+    assert time.monotonic() - began < 10
+
+
+async def listen(heard: AsyncIterator[str]) -> None:
+    async for _ in heard:
+        continue
 
 
 async def test_workers_are_replaced_one_after_the_other_and_no_request_is_refused(
