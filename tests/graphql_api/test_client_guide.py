@@ -23,6 +23,8 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "Page": {},
     "Failing": {},
     "Numbers": {"id": WORKFLOW},
+    "Usage": {"id": global_id("Workspace", {"id": sample.of("workspace 1")})},
+    "Why": {"workspace": global_id("Workspace", {"id": sample.of("workspace 1")})},
 }
 
 

@@ -1,7 +1,7 @@
 """Whatever people change in a workspace is logged: who did what, from where, and what changed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,7 @@ LOGGED = [name for name in RIGHTS if name not in SAY_NOTHING]
 
 
 @contextmanager
-def from_a_browser(world: World) -> Iterator[None]:
+def from_a_browser(world: World) -> Generator[None]:
     world.ask.client = BROWSER
     try:
         yield
