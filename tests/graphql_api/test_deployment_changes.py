@@ -15,6 +15,7 @@ from db.secrets import Secrets
 from db.session import Viewer, connect
 from tests import sample
 from tests.graphql_api.asking import Asking
+from tests.graphql_api.test_client_guide import OPERATIONS
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -514,6 +515,23 @@ class TestMovingOn:
 
 
 class TestTelling:
+    async def test_the_examples_of_the_guide_do_what_it_says(self, platform: Platform) -> None:
+        flow = await platform.workflow()
+        definition = {**DEFINITION, "config": {"changed": 1}}
+
+        saved, conflict = [
+            (await platform.ask(OPERATIONS["Save"], workflow=flow, version=2, definition=each))[
+                "updateWorkflow"
+            ]
+            for each in (definition, {**DEFINITION, "config": {"changed": 2}})
+        ]
+        deployed = (await platform.ask(OPERATIONS["Deploy"], workflow=flow))["deployWorkflow"]
+
+        assert (saved["errors"], saved["workflow"]) == ([], {"version": 3})
+        assert [error["currentVersion"] for error in conflict["errors"]] == [3]
+        assert conflict["errors"][0]["current"]["definition"] == definition
+        assert (deployed["errors"], deployed["deployment"]["status"]) == ([], "DEPLOYING")
+
     MANIFEST = "query ($id: ID!) { deploymentManifest(deploymentId: $id) }"
 
     async def test_a_manifest_has_the_address_once_it_is_known(self, platform: Platform) -> None:

@@ -192,12 +192,16 @@ class TestUsage:
             for name in (id, service, f"{service}/{account}", f"{service}/another")
         ]
 
+        deep = await made(ask, drawing(steps=[{"with": {"account": id}}]))
+
         one = await self.used(platform, integration=id)
         every = await self.used(platform, service=service)
 
         assert one is not None
         assert every is not None
-        assert one["workflows"] == every["workflows"] == {by_id, by_service, by_account}
+        assert one["workflows"] == every["workflows"] == {
+            *(by_id, by_service, by_account, deep),
+        }
         assert other not in every["workflows"]
 
     async def test_who_may_not_see_it_is_told_of_nothing(self, platform: Any) -> None:
@@ -217,6 +221,12 @@ class TestUsage:
     async def test_one_thing_is_asked_for_at_a_time(self, platform: Any, what: Data) -> None:
         for ask in platform[:2]:
             assert await ask.code(USAGE, ws=TEAM, **what) == "INVALID_INPUT"
+
+    async def test_containment_is_not_leakproof_so_a_policy_would_keep_it_from_the_index(
+        self, platform: Any
+    ) -> None:
+        leakproof = "SELECT proleakproof FROM pg_proc WHERE proname = 'jsonb_contains'"
+        assert await platform[2].fetchval(leakproof) is False
 
     async def test_it_is_read_from_the_index_on_nodes(self, platform: Any) -> None:
         superuser = platform[2]
