@@ -72,7 +72,7 @@ async def start(context: Context, given: Start, *, keep_originals: bool = False)
     redaction = await _redaction(context, given.workflow_id)
     kept = Start(
         given.workflow_id,
-        given.trigger_type,
+        redaction.text(given.trigger_type)[:LONGEST_TRIGGER],
         given.id,
         given.deployment_id,
         given.version,

@@ -75,7 +75,9 @@ async def test_a_planted_credential_is_found_nowhere_after_it_was_used(platform:
     said = {"used": ways, f"under {PLANTED}": [{"deep": f"x{PLANTED}y"}]}
 
     queued = await platform.queued(inputData=said)
-    run = await platform.running(triggerData=said, inputData=said)
+    run = await platform.running(
+        triggerType=f"by {PLANTED}", triggerData=said, inputData=said, keepOriginal=True
+    )
     for execution in (queued, run):
         lines = [
             {"message": f"sent {way}", "metadata": {"body": way, "all": said}, "nodeId": "send"}
