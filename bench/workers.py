@@ -7,10 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import httpx
+
 from bench.load import Target, shoot, work_of
 from bench.place import Place, measured, sent
 from bench.say import say
-from bench.servers import CannotMeasure, Server, running
+from bench.servers import PATIENCE, CannotMeasure, Server, running
 
 
 class Load(NamedTuple):
@@ -50,6 +52,8 @@ async def grow(load: Load, data: Path) -> dict[int, Answered]:
             )[0]
             for count in shots
         }
+        for server in servers.values():
+            await _answered_once(server)
         for number in range(load.rounds + 1):
             say(f"Round {number} of {load.rounds}" if number else "Warming up")
             for count, server in servers.items():
@@ -60,6 +64,12 @@ async def grow(load: Load, data: Path) -> dict[int, Answered]:
         count: Answered(*map(median, zip(*answered, strict=True)))
         for count, answered in shots.items()
     }
+
+
+async def _answered_once(server: Server) -> None:
+    """The port is open before anybody answers there."""
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        await client.get(f"http://127.0.0.1:{server.port}/health/ready")
 
 
 async def _ask(load: Load, server: Server, asked: Path, place: Place) -> Answered:
