@@ -8,7 +8,7 @@ from db.session import Database
 
 
 class Kind(NamedTuple):
-    """What is sealed for one purpose. ``read`` answers id, two owners, text and key id."""
+    """What is sealed for one purpose. ``read`` answers id, the owners, text and key id."""
 
     purpose: str
     number: LiteralString
@@ -34,6 +34,15 @@ KINDS = {
           FROM app.read_webhook_secrets_under_other_keys($1, $2, $3)
         """,
         "SELECT app.rewrap_webhook_secret($1, $2, $3, $4)",
+    ),
+    "second factors": Kind(
+        "second factor",
+        "SELECT app.count_second_factors_under_other_keys($1)",
+        """
+        SELECT user_id, user_id, key, key_id
+          FROM app.read_second_factors_under_other_keys($1, $2, $3)
+        """,
+        "SELECT app.rewrap_second_factor($1, $2, $3, $4)",
     ),
 }
 

@@ -2,18 +2,23 @@
 
 import asyncio
 import re
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from pyotp.totp import TOTP
 
+from db.sealing import Sealing
+from db.secrets import Secrets
 from resolvers import accounts, second_factor
 from resolvers.accounts import SecondFactorRequired, SignedIn
 from resolvers.codes import InvalidCode
 from resolvers.context import Resources
 from resolvers.errors import Conflict, InvalidInput, RateLimited, Refusal
 from resolvers.proof import CodeRequired, WrongPassword
+from resolvers.rewrapping import rewrap
 from resolvers.second_factor import ChallengeEnded
 from tests.graphql_api.sign_in.people import (
     PASSWORD,
@@ -208,3 +213,21 @@ async def test_no_challenge_is_made_for_a_wrong_password(person: Person) -> None
     with pytest.raises(Refusal) as refused:
         await person.sign_in("wrong horse battery")
     assert refused.value.code == "INVALID_CREDENTIALS"
+
+
+async def test_the_key_outlives_the_secret_that_sealed_it(
+    person: Person, secrets: Secrets
+) -> None:
+    said: list[str] = []
+    rotated = copy(person.resources.database)
+    old, new = "the secret that every test of the database uses", "a secret of a later day " * 2
+    assert Secrets(old).kid == secrets.kid
+    rotated.sealing = Sealing(Secrets(new, old))
+    assert await rewrap(rotated, said.append)
+    rotated.sealing = Sealing(Secrets(new))
+    later = replace(person, resources=replace(person.resources, database=rotated))
+    assert await complete(later, await challenge(later), next_code(later))
+    assert "second factors" in "".join(said)
+    # the others of this module go on with the secret that they have
+    rotated.sealing = Sealing(Secrets(old, new))
+    assert await rewrap(rotated, said.append)
