@@ -46,10 +46,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]
     if running := os.environ.get("E2E_SERVER"):
         yield running
         return
-    data = tmp_path_factory.mktemp("e2e")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    data, port = tmp_path_factory.mktemp("e2e"), free_port()
     address, log = f"http://127.0.0.1:{port}", data / "server.log"
     surroundings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     with log.open("wb") as output:
@@ -69,6 +66,12 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 async def ready(address: str, process: Process) -> bool:
