@@ -33,6 +33,7 @@ SERVER_COMMANDS = {
     "explain": "print the SQL that answers a query, and how PostgreSQL runs it",
     "backup": "copy the database's server: backup --to DIR",
     "restore": "bring a backup to a moment: restore --from DIR --to TIME --data NEW",
+    "documents": "register what clients ask: documents add FILE... --to FILE",
     "simulate": "play a runtime: replay a workspace's workflows, to see live data",
     "tail": "follow the logs of an execution or of a workspace",
     "pgbouncer": "write the configuration of a PgBouncer for the database: pgbouncer --to DIR",

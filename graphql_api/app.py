@@ -28,7 +28,8 @@ from graphql_api.execute import Executor
 from graphql_api.limits import Limits
 from graphql_api.messages import Service
 from graphql_api.schema import schema
-from graphql_api.settings import Settings
+from graphql_api.settings import BadSettings, Settings
+from graphql_api.trusted import Trusted, read_manifest
 from resolvers import streams
 from resolvers.context import Asker, Resources
 from resolvers.delivering import Delivering
@@ -242,6 +243,14 @@ def mail_of(settings: Settings, secrets: Secrets) -> Mail:
     return Mail(Box(Sealing(secrets), "mail"), transport, settings.public_url)
 
 
+def trusted(settings: Settings) -> Trusted:
+    """The documents that are registered. Raises BadSettings."""
+    file, only = settings.trusted_documents, settings.trusted_documents_only
+    if only and file is None:
+        raise BadSettings(["TRUSTED_DOCUMENTS_ONLY needs TRUSTED_DOCUMENTS, the file of them."])
+    return Trusted(read_manifest(file) if file else None, only=only)
+
+
 def service(settings: Settings, resources: Resources) -> Service:
     """Who answers, and who says who asks."""
 
@@ -261,6 +270,7 @@ def service(settings: Settings, resources: Resources) -> Service:
         ),
         introspection=settings.introspection,
         suggestions=settings.field_suggestions,
+        trusted=trusted(settings),
     )
     async def session_end(asker: Asker) -> None:
         await resources.ended.wait(asker.session_id)

@@ -14,6 +14,7 @@ from db.backup import BackupFailed
 from db.cluster import CannotStart
 from db.maintenance import MaintenanceFailed
 from db.migrate import MigrationFailed
+from graphql_api import registering
 from graphql_api.home import NotServed, bring_up, home
 from graphql_api.pooling import pgbouncer
 from graphql_api.settings import BadSettings, Settings, read_settings
@@ -52,6 +53,7 @@ app = App(
 )
 importing = App(name="import", help="Import workflows from elsewhere.", help_format="markdown")
 app.command(importing)
+app.command(registering.app)
 app.command(pgbouncer)
 
 

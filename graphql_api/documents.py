@@ -25,8 +25,9 @@ from graphql_api.coercion import Coercion, Variables
 from graphql_api.cost import Cost, cost_of
 from graphql_api.echoes import without_echo
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
-from graphql_api.messages import Body, RequestFault
+from graphql_api.messages import Body, RequestFault, request_fault
 from graphql_api.plan import Declined
+from graphql_api.trusted import Trusted
 
 MOST_DOCUMENTS = 1000
 MOST_CHARACTERS = 5_000_000
@@ -56,16 +57,26 @@ class Documents:
     """The documents seen last, bounded in number and in characters."""
 
     def __init__(
-        self, schema: GraphQLSchema, limits: Limits, *, introspection: bool, suggestions: bool
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        trusted: Trusted,
+        *,
+        introspection: bool,
+        suggestions: bool,
     ) -> None:
-        self._schema, self._limits = schema, limits
+        self._schema, self._limits, self._trusted = schema, limits, trusted
         self._introspection, self._suggestions = introspection, suggestions
         self._kept: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
         self._characters = 0
         self._coercion = Coercion(schema)
 
     def of(self, body: Body) -> Document:
-        """The document of a request. Raises RequestFault where it is none to execute."""
+        """The document of a request, whose text is put into it where it only names one.
+
+        Raises RequestFault where it is none to execute.
+        """
+        self._trusted.fill(body)
         if not body.query:
             raise request_fault("The request has no `query`.", "NO_QUERY")
         key = body.query, body.operation_name
@@ -125,8 +136,14 @@ class Documents:
             cost,
             switches(document),
             self._coercion.of(operation.variable_definitions or ()),
-            metrics.Counted("other", operation.operation.value),
+            metrics.Counted(self._label(text, operation), operation.operation.value),
         )
+
+    def _label(self, text: str, operation: OperationDefinitionNode) -> str:
+        """What metrics call an operation: names that clients make up would be without number."""
+        if operation.name and self._trusted.knows(text):
+            return operation.name.value
+        return "other"
 
     def _keep(self, key: tuple[str, str | None], document: Document) -> None:
         self._kept[key] = document
@@ -147,10 +164,6 @@ def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
         if name is None or (operation.name and operation.name.value == name):
             return operation
     raise request_fault(f"The document has no operation {name!r}.", "NO_SUCH_OPERATION")
-
-
-def request_fault(message: str, code: str) -> RequestFault:
-    return RequestFault(GraphQLError(message, extensions={"code": code}))
 
 
 def switches(document: DocumentNode) -> tuple[str, ...]:

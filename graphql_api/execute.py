@@ -26,12 +26,13 @@ from db.relation import InvalidArgument
 from db.session import Reads
 from graphql_api import metrics
 from graphql_api.arguments import Request
-from graphql_api.documents import Document, Documents, request_fault
+from graphql_api.documents import Document, Documents
 from graphql_api.limits import Limits
 from graphql_api.masking import shown
-from graphql_api.messages import Answer, Body, RequestFault, encode, refused
+from graphql_api.messages import Answer, Body, RequestFault, encode, refused, request_fault
 from graphql_api.plan import Compiler, Declined
 from graphql_api.sharing import Subscriptions
+from graphql_api.trusted import Trusted
 from resolvers.context import Asker, Context, Resources
 
 MOST_PLANS_A_DOCUMENT = 8
@@ -54,13 +55,18 @@ class Executor:
         *,
         introspection: bool = True,
         suggestions: bool = True,
+        trusted: Trusted | None = None,
         only: Path | None = None,
     ) -> None:
         """``only`` has every query answered one way, for tests and comparisons."""
         self._schema, self._resources, self._only = schema, resources, only
         self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
         self._documents = Documents(
-            self._core, limits, introspection=introspection, suggestions=suggestions
+            self._core,
+            limits,
+            trusted or Trusted(),
+            introspection=introspection,
+            suggestions=suggestions,
         )
         self._subscriptions = Subscriptions(schema, resources, response)
 

@@ -161,7 +161,7 @@ class OverHttp:
         return answer, asker
 
     def _check_type(self, service: Service, body: Body, only_queries: bool) -> None:
-        if not only_queries and "subscription" not in (body.query or ""):
+        if not only_queries and body.query is not None and "subscription" not in body.query:
             return
         kind = service.executor.operation_type(body)
         if kind == "subscription":
@@ -185,7 +185,7 @@ class OverHttp:
             allowed = self._rules.methods
             said = f"{request.method} is not allowed here. Allowed: {allowed}."
             raise Refused(405, request_error(said, "METHOD_NOT_ALLOWED"), allow=allowed)
-        if body.query is None:
+        if not body.has_document:
             said = "There is no `query`. Send the GraphQL document as a string of this name."
             raise Refused(400, request_error(said, "BAD_REQUEST"))
         return body
@@ -258,7 +258,8 @@ def _read_query(items: Sequence[tuple[str, str]]) -> Body:
         read_json(text.encode(), _map_of) if (text := given.get(name)) else None
         for name in ("variables", "extensions")
     )
-    return Body(given.get("query"), variables, given.get("operationName") or None, extensions)
+    name, id = given.get("operationName") or None, given.get("documentId")
+    return Body(given.get("query"), variables, name, extensions, id)
 
 
 def negotiated(accept: str | None) -> str:

@@ -27,6 +27,13 @@ class Body(msgspec.Struct, rename="camel"):
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
+
+    @property
+    def has_document(self) -> bool:
+        """Whether it has a document, or names one."""
+        named = self.document_id is not None or "persistedQuery" in (self.extensions or {})
+        return self.query is not None or named
 
 
 class Answer(msgspec.Struct):
@@ -64,6 +71,10 @@ class RequestFault(Exception):
     def __init__(self, *errors: GraphQLError) -> None:
         super().__init__(*errors)
         self.errors = errors
+
+
+def request_fault(message: str, code: str) -> RequestFault:
+    return RequestFault(GraphQLError(message, extensions={"code": code}))
 
 
 class Service(NamedTuple):

@@ -248,6 +248,14 @@ class Settings(BaseSettings):
     field_suggestions: bool = Field(
         default_factory=_in_development, description="Suggest names when a field does not exist."
     )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="File of registered documents, made by `graphql-api documents add`, which "
+        "requests name by their SHA-256.",
+    )
+    trusted_documents_only: bool = Field(
+        default=False, description="Run registered documents only, and no other."
+    )
     max_depth: int = Field(default=15, ge=1, description="Levels of nesting in a request.")
     max_aliases: int = Field(default=30, ge=0, description="Aliases in a request.")
     max_tokens: int = Field(default=2000, ge=10, description="Tokens in a request's document.")
@@ -313,7 +321,7 @@ class Settings(BaseSettings):
     def _several(cls, value: object) -> object:
         return words(value)
 
-    @field_validator("data", "archive")
+    @field_validator("data", "archive", "trusted_documents")
     @classmethod
     def _folder(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None

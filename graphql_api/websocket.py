@@ -272,7 +272,7 @@ class _Connection:
 
 
 def _check(body: Body) -> None:
-    if body.query is None:
+    if not body.has_document:
         raise Malformed("there is no `query` - at `$.payload`")
     not_too_deep(body)
 
