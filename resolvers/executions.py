@@ -15,7 +15,7 @@ from db import runtime
 from db.errors import BadValue, RuleBroken
 from db.json import Json
 from db.originals import Part, Revealed
-from db.runtime import Claimed, Outcome, Start
+from db.runtime import Claimed, Outcome, Run, Start
 from resolvers import metrics, reported
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
@@ -92,7 +92,7 @@ async def start(context: Context, given: Start, *, keep_originals: bool = False)
                 kept,
                 originals if keep_originals else (),
             )
-    context.resources.streams.touch(run.execution_id, run.workspace_id)
+    _tell_begin(context, run)
     return run.execution_id
 
 
@@ -225,7 +225,7 @@ async def claim(context: Context, deployment_id: UUID | None, seconds: int) -> C
                 context.resources.database, context.asker.viewer, deployment_id, lease
             )
     if claimed:
-        context.resources.streams.touch(claimed.execution_id, claimed.workspace_id)
+        _tell_begin(context, claimed)
     return claimed
 
 
@@ -238,7 +238,7 @@ async def retry(context: Context, execution_id: UUID, id: UUID | None, *, latest
             run = await runtime.retry(
                 context.resources.database, context.asker.viewer, execution_id, id, latest=latest
             )
-    context.resources.streams.touch(run.execution_id, run.workspace_id)
+    _tell_begin(context, run)
     return run.execution_id
 
 
@@ -250,6 +250,11 @@ async def _redaction(context: Context, id: UUID) -> Redaction:
 def check_bulk(ids: Sequence[object]) -> None:
     if len(ids) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} executions at once.", ("ids",))
+
+
+def _tell_begin(context: Context, run: Run | Claimed) -> None:
+    context.resources.known.place(run.execution_id, run.workspace_id)
+    context.resources.streams.touch(run.execution_id, run.workspace_id)
 
 
 def _tell_end(context: Context, execution_id: UUID, ended: runtime.Ended) -> None:

@@ -64,6 +64,10 @@ class KnownSecrets:
         """The credentials of this workspace changed."""
         self._reading.pop(workspace_id, None)
 
+    def place(self, id: UUID, workspace_id: UUID) -> None:
+        """An execution or a workflow is in this workspace, so that nobody need ask."""
+        _keep(self._workspaces, id, workspace_id, MOST_PLACES)
+
     async def redaction(self, database: Database, id: UUID) -> Redaction:
         """What hides the secrets of the workspace that an execution, or a workflow, is in.
 
@@ -72,7 +76,7 @@ class KnownSecrets:
         workspace = self._workspaces.get(id) or await runtime.workspace_of(database, id)
         if workspace is None:
             return UNKNOWN  # nothing will be stored either
-        _keep(self._workspaces, id, workspace, MOST_PLACES)
+        self.place(id, workspace)
         began, reading = self._reading.get(workspace, NEVER)
         if reading is None or time.monotonic() - began > FRESH:
             before = reading.result() if reading and _succeeded(reading) else None

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db import credentials
+from db import credentials, runtime
 from db.errors import Unavailable
 from db.sealing import Sealing
 from db.secrets import Secrets
@@ -195,6 +195,21 @@ async def test_nothing_is_stored_where_the_credentials_cannot_be_read(
         await platform("startExecution", workflowId=flow)
     count = "SELECT count(*) FROM executions WHERE workflow_id = $1"
     assert await platform.superuser.fetchval(count, UUID(flow)) == 0
+
+
+async def test_whoever_began_an_execution_need_not_ask_where_it_is(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = await platform.workflow()
+    begun = await platform.running(workflowId=flow)
+
+    async def asked(*_: Any) -> UUID:
+        raise LookupError("the workspace is known")
+
+    monkeypatch.setattr(runtime, "workspace_of", asked)
+    lines = [{"message": "hello"}]
+    kept = await platform.done("appendExecutionLogs", executionId=begun, lines=lines)
+    assert kept["appended"] == 1
 
 
 async def test_many_who_report_at_once_read_the_credentials_once(
