@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 
 from db.errors import Unavailable
 from graphql_api.access import operation_name
-from graphql_api.auth import shown_by
+from graphql_api.auth import KeyAsker, shown_by
 from graphql_api.draining import Draining
 from graphql_api.http import client_of, explained, in_time
 from graphql_api.messages import (
@@ -149,6 +149,8 @@ class _Connection:
     tasks: set["asyncio.Task[None]"] = field(default_factory=set["asyncio.Task[None]"])
     answering: set["asyncio.Task[Any]"] = field(default_factory=set["asyncio.Task[Any]"])
     """Those of the tasks that answer a query or a mutation."""
+    shown: str | None = None
+    """What the client showed of itself."""
 
     async def serve(self) -> None:
         """Talk until one side has enough. Raises Closing or WebSocketDisconnect."""
@@ -197,7 +199,8 @@ class _Connection:
 
     async def _identified(self, payload: dict[str, Any] | None) -> Asker:
         try:
-            return await self.service.identify(shown_by(payload), client_of(self.socket))
+            self.shown = shown_by(payload)
+            return await self.identified()
         except Unauthenticated as error:
             raise Closing(UNAUTHORIZED, f"Unauthorized: {error.message}") from error
         except RateLimited as error:
@@ -206,6 +209,10 @@ class _Connection:
             raise Closing(FORBIDDEN, f"Forbidden: {error.message}") from error
         except Unavailable as error:
             raise Closing(TRY_AGAIN_LATER, "The database cannot be reached just now") from error
+
+    async def identified(self) -> Asker:
+        """Who the client is, now; of an API key, this is one more request."""
+        return await self.service.identify(self.shown, client_of(self.socket))
 
     async def _obey(self, asker: Asker) -> NoReturn:
         while True:
@@ -361,6 +368,8 @@ class _Operation:
 
     async def _answer(self) -> bytes | None:
         """Send all results. Returns the response that says so if the request is refused."""
+        if isinstance(self._asker, KeyAsker):
+            self._asker = await self._connection.identified()
         executor = self._connection.service.executor
         if executor.operation_type(self._body) == "subscription":
             async with aclosing(executor.subscribe(self._body, self._asker)) as results:

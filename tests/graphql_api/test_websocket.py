@@ -133,6 +133,17 @@ async def test_asking_comes_after_greeting(stranger: Talk) -> None:
     assert (await stranger.closed())[0] == 4401
 
 
+async def test_each_operation_of_a_key_is_one_of_its_requests(stranger: Talk) -> None:
+    await stranger.greet(authorization="Bearer key")
+    for id in ("1", "2"):
+        await stranger.ask("{ hello }", id=id)
+        assert [(await stranger.hear())["type"] for _ in range(2)] == ["next", "complete"]
+    await stranger.ask("{ hello }", id="3")
+    refused = await stranger.hear()
+    assert (refused["type"], refused["id"]) == ("error", "3")
+    assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
 async def test_greeting_twice_is_once_too_often(talk: Talk) -> None:
     await talk.say("connection_init")
     assert await talk.closed() == (4429, "Too many initialisation requests")

@@ -31,6 +31,7 @@ from db.errors import Unavailable
 from db.session import Client, Viewer
 from graphql_api import http, sse, websocket
 from graphql_api.access import AccessLog
+from graphql_api.auth import Allowance, KeyAsker
 from graphql_api.draining import Draining
 from graphql_api.limits import Limits, read_document, validate_document
 from graphql_api.messages import Answer, Body, RequestFault, Service, encode, refused
@@ -198,12 +199,22 @@ async def identify(world: World, authorization: str | None, client: Client) -> A
             return Asker(Viewer(user_id=ADA), client, now + timedelta(seconds=0.2))
         case "Bearer busy":
             raise RateLimited(now + timedelta(seconds=90))
+        case "Bearer key":
+            return of_three(world, client, now + timedelta(seconds=90))
         case "Bearer banned":
             raise Forbidden("You may not use this.")
         case "Bearer dark":
             raise Unavailable("refused")
         case _:
             raise Unauthenticated("Sign in again.")
+
+
+def of_three(world: World, client: Client, reset_at: datetime) -> KeyAsker:
+    """A key of three requests."""
+    if len(world.clients) > 3:
+        raise RateLimited(reset_at)
+    allowance = Allowance(3, 3 - len(world.clients), reset_at)
+    return KeyAsker(Viewer(api_key_id=ADA), client, allowance=allowance)
 
 
 def small_app(

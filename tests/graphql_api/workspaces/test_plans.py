@@ -15,7 +15,7 @@ from tests.graphql_api.workspaces.people import Team, person, refused, team
 
 USAGE = "query ($id: ID!) { workspace(id: $id) { usage { limit used allowed resetsAt } } }"
 ERROR = "errors { code message path ... on PlanLimitError { limit used allowed plan } }"
-DEFINITION = '{"nodes": [], "edges": []}'
+DEFINITION = '{"nodes": [{"id": "a", "type": "http", "name": "A"}], "edges": []}'
 
 
 async def allow(world: World, here: Team, **limits: int | None) -> None:
@@ -47,8 +47,26 @@ async def execute(world: World, here: Team) -> list[Data]:
     return (await world.asked("startExecution", here.editor, ERROR, given))["errors"]
 
 
+async def deploy(world: World, here: Team) -> list[Data]:
+    """A new workflow's deployment: of one workflow there is one at a time."""
+    given = {"workspaceId": str(here.id), "name": "Flow", "definition": json.loads(DEFINITION)}
+    made = await world.done(
+        "createWorkflow", here.editor, "workflow { databaseId }", input=given
+    )
+    flow = made["workflow"]["databaseId"]
+    active = {"workflowId": flow, "status": "ACTIVE"}
+    await world.done("setWorkflowStatus", here.editor, input=active)
+    given = {"input": {"workflowId": flow, "environment": "STAGING"}}
+    return (await world.asked("deployWorkflow", here.editor, ERROR, given))["errors"]
+
+
 Ask = Callable[[World, Team], Awaitable[list[Data]]]
-LIMITS: dict[str, Ask] = {"members": invite, "workflows": make_workflow, "executions": execute}
+LIMITS: dict[str, Ask] = {
+    "members": invite,
+    "workflows": make_workflow,
+    "executions": execute,
+    "deployments": deploy,
+}
 
 
 @pytest.mark.parametrize("limit", LIMITS)
