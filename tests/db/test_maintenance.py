@@ -157,6 +157,20 @@ async def test_logs_go_before_their_executions_by_the_days_of_the_plan(
     assert done.gone["executions"] == 1
 
 
+async def test_a_workspace_that_was_deleted_long_ago_is_removed(
+    world: World, secrets: Secrets
+) -> None:
+    team = await world.team()
+    await world.superuser.execute(
+        "UPDATE workspaces SET deleted_at = now() - app.workspace_grace() WHERE id = $1",
+        team.workspace,
+    )
+
+    done = await ran(world, secrets)
+
+    assert done.gone["workspaces"] == 1
+
+
 async def test_another_plan_keeps_them_longer(world: World, secrets: Secrets) -> None:
     team = await world.team()
     await plan(world, team, "pro")

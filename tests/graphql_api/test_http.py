@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -336,6 +337,18 @@ async def test_a_sign_in_that_is_not_good_is_401(client: httpx.AsyncClient) -> N
 async def test_who_may_not_ask_is_403(client: httpx.AsyncClient) -> None:
     response = await post(client, "{ hello }", authorization="Bearer banned")
     assert (response.status_code, code(response)) == (403, "FORBIDDEN")
+
+
+async def test_a_key_is_told_what_is_left_of_its_requests(client: httpx.AsyncClient) -> None:
+    for left in (2, 1, 0):
+        response = await post(client, "{ hello }", authorization="Bearer key")
+        assert response.status_code == 200
+        assert response.headers["ratelimit-policy"] == '"hour";q=3;w=3600'
+        assert re.fullmatch(rf'"hour";r={left};t=(89|90)', response.headers["ratelimit"])
+    response = await post(client, "{ hello }", authorization="Bearer key")
+    assert (response.status_code, code(response)) == (429, "RATE_LIMITED")
+    assert re.fullmatch(r'"hour";r=0;t=(89|90)', response.headers["ratelimit"])
+    assert response.headers["retry-after"] in ("89", "90")
 
 
 async def test_who_asked_too_often_is_told_when_to_come_back(client: httpx.AsyncClient) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from db.session import Viewer
-from tests.graphql_api.rights.table import World
+from tests.graphql_api.rights.table import TEAM, World
 from tests.graphql_api.workspaces.people import person, refused, sees, team
 
 SETTINGS = "settings { defaultRole invitationDays invitationDomains apiKeyDays }"
@@ -199,6 +199,33 @@ async def test_when_the_time_of_grace_is_over_it_is_removed_with_all_that_is_in_
         "workspace.update",  # the test's own
         "workspace.purge",
     ]
+
+
+async def test_nothing_of_a_workspace_full_of_everything_is_left_but_its_log(world: World) -> None:
+    s = world.superuser
+    tables = await s.fetch(
+        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE a.attname = 'workspace_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        " AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'audit_logs'"
+    )
+
+    async def full() -> set[str]:
+        found = "SELECT EXISTS (SELECT FROM {} WHERE workspace_id = $1)"
+        return {table for [table] in tables if await s.fetchval(found.format(table), TEAM)}
+
+    transaction = s.transaction()
+    await transaction.start()
+    try:
+        assert len(await full()) > 10
+        await s.execute("UPDATE workspaces SET deleted_at = '2020-01-01' WHERE id = $1", TEAM)
+        await s.execute("SET LOCAL ROLE mcp_maintenance")
+        assert await s.fetchval("SELECT app.purge_workspaces(100)") == 1
+        await s.execute("RESET ROLE")
+        assert await full() == set()
+        logged = "SELECT EXISTS (SELECT FROM audit_logs WHERE workspace_id = $1)"
+        assert await s.fetchval(logged, TEAM)
+    finally:
+        await transaction.rollback()
 
 
 async def _key(world: World, workspace: Any, maker: Viewer) -> Any:
