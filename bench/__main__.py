@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from bench import policies, report, workers
+from bench import aims, policies, report, workers
 from bench.compare import Plan, compare
 from bench.data import SCALES
 from bench.place import measured
@@ -92,6 +92,34 @@ def sizes(
         _keep(kept and kept.with_stem(f"{kept.stem}-{scale}"), plan, figures)
 
 
+@app.command(name="aims")
+def against_aims(
+    *,
+    seconds: Seconds = 4,
+    rounds: Rounds = 3,
+    grown: Annotated[bool, Parameter(help="Measure 2 M executions too: filling is slow.")] = True,
+    kept: Kept = None,
+    drawn: Drawn = None,
+    data: Data = DATA,
+) -> None:
+    """Measure everything that is aimed at, and see what is reached. It takes most of an hour."""
+    plan = Plan("full", seconds, rounds, [1, aims.MANY], list(QUERIES), list(SERVERS))
+    figures = asyncio.run(compare(plan, data))
+    show(report.table(figures) + "\n\n" + report.ratios(figures))
+    _keep(kept, plan, figures)
+    if drawn:
+        drawn.write_text(report.chart(figures, aims.MANY), encoding="utf-8")
+    found = [*aims.compared(figures), aims.held(asyncio.run(_policies("full", 500, data)))]
+    if grown:
+        same = ["point", "nested", "logs", "filtered"]
+        each = [
+            asyncio.run(compare(Plan(scale, seconds, rounds, [1], same, ["ours"]), data))
+            for scale in ("small", "large")
+        ]
+        found += aims.grown(*each)
+    show(f"\n{aims.table(found)}")
+
+
 @app.command(name="workers")
 def growth_with_workers(
     *,
@@ -116,13 +144,13 @@ def cost_of_policies(
     data: Data = DATA,
 ) -> None:
     """See what row level security costs on the nested graph."""
-
-    async def measure() -> policies.Cost:
-        async with measured(scale, data) as place:
-            return await policies.cost(place.url, place.secrets, place.askers[0].ids.person, times)
-
-    held, free = asyncio.run(measure())
+    held, free = asyncio.run(_policies(scale, times, data))
     show(f"with policies {held:.3f} ms, without {free:.3f} ms, {held / free - 1:+.1%}")
+
+
+async def _policies(scale: str, times: int, data: Path) -> policies.Cost:
+    async with measured(scale, data) as place:
+        return await policies.cost(place.url, place.secrets, place.askers[0].ids.person, times)
 
 
 def _words(text: str) -> list[str]:

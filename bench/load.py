@@ -1,6 +1,7 @@
 """Load on one server: how many requests a second it answers, how late, and with how much work."""
 
 import asyncio
+import math
 import os
 import shutil
 import time
@@ -56,7 +57,8 @@ Told = tuple[int, float, int, float, float]
 async def _wrk(port: int, asked: Path, connections: int, seconds: float) -> Told:
     process = await asyncio.create_subprocess_exec(
         "wrk",
-        *("-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(LUA)),
+        *("-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "20s"),
+        *("-s", str(LUA)),
         f"http://127.0.0.1:{port}/graphql",
         env={"PATH": os.environ.get("PATH", ""), "ASKED": str(asked)},
         stdout=asyncio.subprocess.PIPE,

@@ -8,7 +8,7 @@ the proof fits (``migrations/``), so a value left over on a connection is worth 
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from db.errors import refusal_of
 from db.pools import PATIENCE, BoundedPool
 from db.sealing import Sealing
 from db.secrets import Secrets
+from db.waiting import Waiting
 
 if TYPE_CHECKING:
     from asyncpg import Pool, Record
@@ -193,13 +194,20 @@ class Reads:
 
     def __init__(self, api: "Pool[Record]", seal: Seal, patience: float = PATIENCE) -> None:
         self.api, self.seal, self.patience = api, seal, patience
+        self._waiting = Waiting()
 
     def reading(self, viewer: Viewer) -> Session:
         return Session(self, viewer)
 
     async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
         """Run a compiled plan, one JSON value, in one round trip."""
-        return await self._read(bound(query, len(values)), viewer, values)
+        statement = bound(query, len(values))
+        if self.api.get_idle_size() or self.api.get_size() < self.api.get_max_size():
+            return await self._read(statement, viewer, values)
+        return await self._waiting.share(
+            (viewer, query, repr(values)),
+            lambda begun: self._read(statement, viewer, values, begun=begun),
+        )
 
     async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
         """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
@@ -214,12 +222,18 @@ class Reads:
         values: Sequence[object],
         *,
         every_row: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> Any:
-        """The one value, or every row, of a statement that binds the viewer."""
+        """The one value, or every row, of a statement that binds the viewer.
+
+        ``begun`` is called when it no longer waits for a connection.
+        """
         settings = self.seal.settings(viewer)
         with refusal_of(), tracing.statement(statement):
             connection = await self.api.acquire(timeout=self.patience)
             try:
+                if begun:
+                    begun()
                 fetch = connection.fetch if every_row else connection.fetchval
                 return await fetch(statement, *values, *settings)
             except BaseException:

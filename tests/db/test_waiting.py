@@ -1,0 +1,81 @@
+"""Identical reads that wait for a connection are one read, and nobody sees less for it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from uuid import UUID
+
+import pytest
+
+from db.secrets import Secrets
+from db.session import Database, Viewer, connect
+from db.waiting import Waiting
+from tests.db.world import World
+
+NOW = "SELECT to_json(clock_timestamp()::text || $1)"
+WHO = Viewer(UUID(int=1))
+
+
+@pytest.fixture
+async def narrow(shared_world: World, secrets: Secrets) -> AsyncGenerator[Database]:
+    """One connection for everybody."""
+    async with connect(shared_world.url, secrets, size=1) as database:
+        yield database
+
+
+async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[str]:
+    """A read that has come as far as it can."""
+    task = asyncio.create_task(database.answer(viewer, NOW, [value]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_identical_reads_that_wait_are_one(narrow: Database) -> None:
+    async with narrow.api.acquire():
+        same = [await asked(narrow, WHO, "a") for _ in range(3)]
+    assert len(set(await asyncio.gather(*same))) == 1
+
+
+async def test_reads_of_another_viewer_or_with_other_values_are_their_own(narrow: Database) -> None:
+    async with narrow.api.acquire():
+        other = Viewer(None, UUID(int=1))
+        each = [await asked(narrow, who, value) for who in (WHO, other) for value in ("a", "b")]
+    assert len(set(await asyncio.gather(*each))) == len(each)
+
+
+async def test_a_read_that_has_begun_is_not_shared() -> None:
+    waiting, end = Waiting(), asyncio.Event()
+
+    async def read(begun: Callable[[], None]) -> object:
+        begun()
+        await end.wait()
+        return object()
+
+    first = asyncio.create_task(waiting.share("same", read))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    second = asyncio.create_task(waiting.share("same", read))
+    end.set()
+    assert await first is not await second
+
+
+async def test_who_leaves_takes_nobody_along(narrow: Database) -> None:
+    async with narrow.api.acquire():
+        one, other = await asked(narrow, WHO, "a"), await asked(narrow, WHO, "a")
+        one.cancel()
+        with suppress(asyncio.CancelledError):
+            await one
+    assert await other
+
+
+async def test_a_read_that_nobody_waits_for_is_given_up(narrow: Database) -> None:
+    before = asyncio.all_tasks()
+    async with narrow.api.acquire():
+        left = [await asked(narrow, WHO, "a") for _ in range(2)]
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() <= before | {asyncio.current_task()}
