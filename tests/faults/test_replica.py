@@ -167,7 +167,7 @@ async def test_own_writes_are_read_and_nothing_is_refused_while_it_is_killed_and
     ):
         await served_by_it(one)
         await served_by_it(other)
-        over, asked = asyncio.Event(), count()
+        over, asked, started = asyncio.Event(), count(), time.monotonic()
         known, _ = await begin(one)
 
         async def write_and_read() -> None:
@@ -200,6 +200,8 @@ async def test_own_writes_are_read_and_nothing_is_refused_while_it_is_killed_and
             measured("replica back: answers again", time.monotonic() - began)
             over.set()
         counted = await reads(one) + await reads(other)
+        parts = f"{counted['replica']} by the replica, {counted['primary']} by the primary"
+        measured(f"reads while it was killed and came back: {parts}", time.monotonic() - started)
         assert counted["replica"]
         assert counted["primary"]
 
