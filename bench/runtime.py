@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
@@ -125,8 +125,15 @@ async def _people(superuser: "Connection[Record]") -> tuple[UUID, UUID, UUID]:
     return person, workspace, workflow
 
 
-async def measure(here: World, executions: list[UUID], size: int, seconds: float) -> float:
-    """Lines a second, with one appender for each execution."""
+class Rate(NamedTuple):
+    lines: float
+    """A second."""
+    cpu: float
+    """Milliseconds of this process's processor for 1,000 lines; PostgreSQL's is not in it."""
+
+
+async def measure(here: World, executions: list[UUID], size: int, seconds: float) -> Rate:
+    """With one appender for each execution."""
     for each in executions:
         await here.append(each, size)
     count, end = 0, time.perf_counter() + seconds
@@ -138,9 +145,10 @@ async def measure(here: World, executions: list[UUID], size: int, seconds: float
             appended += size
         return appended
 
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     count = sum(await asyncio.gather(*map(appender, executions)))
-    return count / (time.perf_counter() - began)
+    passed, used = time.perf_counter() - began, time.process_time() - used
+    return Rate(count / passed, used / count * 1e6)
 
 
 async def grow(here: World, execution: UUID, to: int) -> None:
@@ -155,17 +163,18 @@ async def grow(here: World, execution: UUID, to: int) -> None:
 
 async def main(server: str, seconds: float) -> None:
     async with world(server) as here:
-        say("executions  batch   lines/s")
+        say("executions  batch   lines/s  processor ms for 1,000 lines")
         for many in EXECUTIONS:
             executions = [await here.execution() for _ in range(many)]
             for size in BATCHES:
                 rate = await measure(here, executions, size, seconds)
-                say(f"{many:10} {size:6} {rate:9.0f}")
+                say(f"{many:10} {size:6} {rate.lines:9.0f}  {rate.cpu:8.1f}")
         say("lines already there  lines/s in batches of 100")
         grown = await here.execution()
         for there in GROWN:
             await grow(here, grown, there)
-            say(f"{there:19} {await measure(here, [grown], 100, seconds):10.0f}")
+            rate = await measure(here, [grown], 100, seconds)
+            say(f"{there:19} {rate.lines:10.0f}")
 
 
 if __name__ == "__main__":

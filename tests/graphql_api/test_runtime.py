@@ -34,6 +34,13 @@ async def empty_queue(platform: Platform) -> None:
 # Beginning
 
 
+async def test_a_runtime_whose_clock_is_ahead_can_finish(platform: Platform) -> None:
+    ahead = uuid7(datetime.now(UTC) + timedelta(minutes=4))
+    execution = await platform.running(id=ahead)
+    payload = await platform.done("finishExecution", executionId=execution, status="SUCCESS")
+    assert payload["execution"]["durationMs"] == 0
+    assert payload["execution"]["completedAt"] == payload["execution"]["startedAt"]
+
 async def test_an_execution_begins_as_it_is_reported(platform: Platform) -> None:
     flow = await platform.workflow()
     payload = await platform.done(
