@@ -3,8 +3,7 @@
 Whoever watches is told after the commit.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ import msgspec
 from db import deployment_changes, deployment_tools, deployments, workflows, workspaces
 from db.deployment_changes import Alive, Claimed, Made, Report
 from db.deployments import DeploymentRow
-from db.errors import BadValue, RuleBroken
 from db.json import Json
 from resolvers import definitions, exact_json
 from resolvers.context import Context
@@ -25,7 +23,7 @@ from resolvers.errors import InvalidInput, NotFound
 from resolvers.executions import LONGEST_LEASE, SHORTEST_LEASE
 from resolvers.manifest import Server, manifest
 from resolvers.redaction import Redaction
-from resolvers.rules import refusal_for
+from resolvers.rules import obeying
 from resolvers.tool_changes import Tool, ToolChange, compared
 
 MOST_CONFIG = 64 * 1024
@@ -77,7 +75,7 @@ async def deploy(
     """A deployment that waits for a runtime. Raises InvalidDefinition if nothing is to be run."""
     context.signed_in()
     settings, label = _checked_config(config), _checked_label(name)
-    with _obeying(("input", "workflowId")):
+    with obeying(("input", "workflowId"), PATHS):
         async with context.writing() as transaction:
             made = await deployment_changes.deploy(
                 transaction, workflow, version, environment, config=settings, name=label
@@ -96,7 +94,7 @@ async def derive(
     """The same version once more; what is None is as there."""
     context.signed_in()
     settings = _checked_config(config)
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             made = await deployment_changes.derive(
                 transaction, source, origin, environment, settings
@@ -108,7 +106,7 @@ async def derive(
 async def roll_back(context: Context, id: UUID, to: UUID | None) -> UUID:
     """Go back from a deployment to an earlier one, by default the one before."""
     context.signed_in()
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             earlier = to or await deployment_changes.before(transaction, id)
             if earlier is None:
@@ -126,7 +124,7 @@ async def claim(
     lease = timedelta(seconds=seconds)
     if not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise InvalidInput("A lease lasts between 5 seconds and a day.", ("input", "leaseSeconds"))
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             claimed = await deployment_changes.claim(transaction, workflow, environment, lease)
     if claimed:
@@ -146,7 +144,7 @@ async def report(context: Context, id: UUID, attempt: int | None, told: Reported
         _checked_health(told.health),
         None if tools is None else Json(exact_json.write(tools).decode()),
     )
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             if tools is not None:
                 before = await deployment_changes.tools_before(transaction, id, attempt)
@@ -160,7 +158,7 @@ async def heartbeat(context: Context, id: UUID, attempt: int | None, health: str
     """Its runtime lives."""
     context.signed_in()
     checked = _checked_health(health)
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             alive = await deployment_changes.heartbeat(transaction, id, attempt, checked)
     if alive.health_changed:
@@ -172,7 +170,7 @@ async def stop(context: Context, id: UUID, reason: str | None) -> None:
     """Take it down; its runtime hears of it at its next call."""
     context.signed_in()
     said = _checked_reason(reason)
-    with _obeying():
+    with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             await deployment_changes.stop(transaction, id, said or "It was taken down.")
     context.resources.streams.touch(id)
@@ -240,16 +238,6 @@ def _compared(kept: Report, before: Json | None, tools: Sequence[Tool]) -> Repor
         rest = len(breaking) - len(named)
         reason = "Breaking changes: " + " ".join(named) + (f" And {rest} more." if rest else "")
     return kept._replace(changes=Json(msgspec.json.encode(changes).decode()), reason=reason)
-
-
-@contextmanager
-def _obeying(path: Sequence[str] = DEPLOYMENT) -> Generator[None]:
-    try:
-        yield
-    except RuleBroken as broken:
-        raise refusal_for(broken, PATHS.get(broken.rule, path)) from broken
-    except BadValue as bad:
-        raise InvalidInput("A value is out of range.", ("input",)) from bad
 
 
 def _checked_config(config: Json | None) -> Json | None:

@@ -1,12 +1,11 @@
 """What people do to workflows. Whoever watches is told after the commit."""
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from db import versions, workflow_changes, workflows
-from db.errors import BadValue, RuleBroken
+from db.errors import RuleBroken
 from db.json import Json
 from db.versions import VersionRow
 from db.workflows import WorkflowRow
@@ -15,7 +14,7 @@ from resolvers.context import Context
 from resolvers.definitions import Definition, InvalidDefinition
 from resolvers.diff import Change, diff
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.rules import refusal_for
+from resolvers.rules import obeying
 
 MOST_AT_ONCE = 100
 MOST_NAME = 255
@@ -86,7 +85,7 @@ async def create(
     details.columns()
     kept = _accepted(definition)
     said = _checked_text(changelog, "changelog")
-    with _obeying():
+    with obeying(WORKFLOW, PATHS):
         async with context.writing() as transaction:
             id = await workflows.create(
                 transaction,
@@ -127,7 +126,7 @@ async def update(
     said = _checked_text(changelog, "changelog")
     written = None if kept is None else Json(definitions.write(kept))
     try:
-        with _obeying():
+        with obeying(WORKFLOW, PATHS):
             async with context.writing() as transaction:
                 await workflow_changes.update(
                     transaction, id, base, changes, definition=written, changelog=said
@@ -145,7 +144,7 @@ async def restore_version(
     context.signed_in()
     said = _checked_text(changelog, "changelog") or f"Restored version {version}"
     try:
-        with _obeying():
+        with obeying(WORKFLOW, PATHS):
             async with context.writing() as transaction:
                 await workflow_changes.restore_version(transaction, id, base, version, said)
     except Conflict as conflict:
@@ -160,7 +159,7 @@ async def duplicate(context: Context, id: UUID, version: int | None, name: str |
     """The id of a new draft beside it."""
     context.signed_in()
     called = None if name is None else checked_name(name)
-    with _obeying():
+    with obeying(WORKFLOW, PATHS):
         async with context.writing() as transaction:
             return await workflow_changes.duplicate(transaction, id, version, called)
 
@@ -169,7 +168,7 @@ async def set_status(
     context: Context, id: UUID, status: str, path: Sequence[str] = WORKFLOW
 ) -> None:
     context.signed_in()
-    with _obeying(path):
+    with obeying(path, PATHS):
         async with context.writing() as transaction:
             await workflow_changes.set_status(transaction, id, status)
     context.resources.streams.touch(id)
@@ -181,7 +180,7 @@ async def tag(
     """Add and remove tags, in this order."""
     context.signed_in()
     added, removed = checked_tags(add, "add"), checked_tags(remove, "remove")
-    with _obeying(path):
+    with obeying(path, PATHS):
         async with context.writing() as transaction:
             await workflow_changes.tag(transaction, id, added, removed)
     context.resources.streams.touch(id)
@@ -190,7 +189,7 @@ async def tag(
 async def delete(context: Context, id: UUID) -> None:
     """Put it out of sight; its runs end."""
     context.signed_in()
-    with _obeying(("id",)):
+    with obeying(("id",), PATHS):
         async with context.writing() as transaction:
             workspace = await workflow_changes.delete(transaction, id)
     context.resources.streams.touch(id, workspace)
@@ -199,7 +198,7 @@ async def delete(context: Context, id: UUID) -> None:
 async def restore(context: Context, id: UUID) -> None:
     """Give a deleted one back."""
     context.signed_in()
-    with _obeying(("id",)):
+    with obeying(("id",), PATHS):
         async with context.writing() as transaction:
             await workflow_changes.restore(transaction, id)
     context.resources.streams.touch(id)
@@ -254,18 +253,6 @@ def _accepted(definition: Json) -> Definition:
         return definitions.accept(definition)
     except InvalidDefinition as invalid:
         raise InvalidDefinition(invalid.diagnostics, ("input", "definition")) from None
-
-
-@contextmanager
-def _obeying(path: Sequence[str] = WORKFLOW) -> Generator[None]:
-    try:
-        yield
-    except RuleBroken as broken:
-        raise refusal_for(broken, PATHS.get(broken.rule, path)) from broken
-    except BadValue as bad:
-        raise InvalidInput(
-            "A value is out of range or holds a character that cannot be kept.", ("input",)
-        ) from bad
 
 
 def checked_name(name: str) -> str:
