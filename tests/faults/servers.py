@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -107,6 +108,7 @@ async def postgres(folder: Path) -> AsyncGenerator[Postgres]:
         yield running
     finally:
         await running.stop(signal.SIGINT)
+        shutil.rmtree(sockets)
 
 
 def _silent(_: str) -> None:
