@@ -24,7 +24,7 @@ class EndedSessions:
     """``life``: how long an access token is good, which is as long as its session is remembered."""
 
     def __init__(self, life: timedelta = timedelta(days=1)) -> None:
-        self._life = life + timedelta(minutes=1)
+        self.life = life + timedelta(minutes=1)
         self._ended: set[UUID] = set()
         self._added: set[UUID] = set()
         self._read_at = -FRESH
@@ -75,7 +75,7 @@ class EndedSessions:
                 return
             began = monotonic()
             self._added.clear()
-            found = await sessions.ended(database, self._life)
+            found = await sessions.ended(database, self.life)
             self._ended = self._added | set(found)
             self._read_at = began
             self._tell()
