@@ -294,7 +294,7 @@ async def _until_ready(running: Running, report: Report) -> None:
     while running.guardian.poll() is None:
         try:
             connection = await asyncpg.connect(url_of("postgres", running.socket_folder))
-        except (OSError, asyncpg.CannotConnectNowError):
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
             if time.monotonic() - said > SILENCE:
                 report("PostgreSQL is still starting; after a crash it first recovers")
                 said = time.monotonic()

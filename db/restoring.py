@@ -76,7 +76,8 @@ async def _arrive(data: Path, report: Report) -> None:
                 if await _is_over(url):
                     return
                 await asyncio.sleep(0.1)
-    except CannotStart as error:
+    except (CannotStart, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # The server may end while it is asked whether it is ready, or whether it is done.
         losses.append(str(error))
     if TOO_EARLY in (data / LOG).read_text(errors="replace"):
         raise BackupFailed(
