@@ -26,12 +26,14 @@ FIELDS = {
 }
 OF_ROWS = sorted(name for name in FIELDS if name.split(".")[0] not in ("Query", "Viewer"))
 OF_THE_VIEWER = sorted(set(FIELDS) - set(OF_ROWS))
+TEAM = global_id("Workspace", {"id": sample.of("workspace 1")})
 ARGUMENTS = {
     "Workflow.performance": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.performanceByVersion": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.performanceByNode": '(since: "2026-01-01T00:00:00Z")',
     "Workflow.statisticsByTime": '(since: "2026-01-01T00:00:00Z", bucket: MONTH)',
-    "Query.integrationUsage": f'(workspaceId: "{sample.of("workspace 1")}", service: "slack")',
+    "Query.explainAccess": f'(resource: "{TEAM}", action: CREATE_WORKFLOW)',
+    "Query.integrationUsage": f'(workspaceId: "{TEAM}", service: "slack")',
     "Query.workspaceBySlug": '(slug: "team-1")',
 }
 MANY = 20
