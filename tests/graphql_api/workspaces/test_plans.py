@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -226,3 +228,18 @@ async def test_a_stranger_learns_nothing_of_what_is_used(world: World) -> None:
     for viewer in (stranger, Viewer()):
         async with world.database.writing(viewer) as transaction:
             assert await transaction.fetch("SELECT * FROM app.plan_usage($1)", here.id) == []
+
+
+async def test_the_plans_are_those_of_the_operators_guide(world: World) -> None:
+    guide = (Path(__file__).parents[3] / "docs/operate.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Plans$(.*?)^## ", guide, re.MULTILINE | re.DOTALL)
+    for plan in ("free", "pro", "enterprise"):
+        found = re.search(rf"^\| `{plan}`[^|]*\|(.*)\|$", section, re.MULTILINE)
+        assert found
+        said = [each.strip().replace(",", "") for each in found[1].split("|")]
+        limits = await world.superuser.fetchval("SELECT app.plan_defaults($1)::text", plan)
+        allowed: dict[str, int | None] = json.loads(limits)
+        names = ("members", "workflows", "deployments", "executions")
+        assert said == [
+            "no limit" if allowed[name] is None else str(allowed[name]) for name in names
+        ]
