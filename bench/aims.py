@@ -85,8 +85,8 @@ def _case(figures: Figures, query: str, server: str) -> Case | None:
 
 def _over(figures: Figures, query: str, one: str, other: str, what: str) -> float | None:
     cases = _case(figures, query, one), _case(figures, query, other)
-    if cases[0] is None or cases[1] is None:
-        return None
+    if cases[0] is None or cases[1] is None or not getattr(figures[cases[1]], what):
+        return None  # not asked, or so slow that no request was answered in its turn
     return getattr(figures[cases[0]], what) / getattr(figures[cases[1]], what)
 
 
