@@ -1,6 +1,7 @@
 """People who have accounts, for tests of what they do to them."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from secrets import token_hex
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ ANOTHER = "another battery of horses"
 
 def somewhere() -> Client:
     """A place where nobody has been before, so that no allowance there is spent."""
-    return Client(f"2001:db8:{token_hex(2)}:{token_hex(2)}::1", "tests")
+    return Client(str(ip_address(f"2001:db8:{token_hex(2)}:{token_hex(2)}::1")), "tests")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -89,10 +90,8 @@ async def test_whoever_guesses_from_many_places_does_not_lock_the_owner_out(
 async def test_neighbours_of_one_network_are_one_place(
     resources: Resources, person: Person
 ) -> None:
-    network = somewhere().address.removesuffix("::1")
-    codes = [
-        await guess(resources, person.email, Client(f"{network}::{n:x}")) for n in range(1, 12)
-    ]
+    first = ip_address(somewhere().address)
+    codes = [await guess(resources, person.email, Client(str(first + n))) for n in range(11)]
     assert codes[-1] == "RATE_LIMITED"
 
 
