@@ -281,7 +281,7 @@ def tail(
 
 @app.command
 def settings() -> int:
-    """Print every setting, with its default and its meaning, as a Markdown table."""
+    """Print every setting, with its default and its meaning: docs/operate/settings.md."""
     sys.stdout.write(reference())
     return 0
 

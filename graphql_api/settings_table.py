@@ -1,6 +1,16 @@
-"""The settings as a table, for the command and the documentation."""
+"""The settings as a page, for the command and the documentation."""
 
 from graphql_api.settings import Settings, meaning_of, text_of
+
+HEAD = """\
+# Settings
+
+Environment variables; `graphql-api settings` prints this page. Options of the command line come
+first. A setting that cannot be used stops the program with a line that says why.
+
+| Setting | Default | Meaning |
+|---|---|---|
+"""
 
 
 def reference() -> str:
@@ -9,7 +19,7 @@ def reference() -> str:
         f"| `{name.upper()}` | {_default(name)} | {meaning_of(name)} |"
         for name in Settings.model_fields
     ]
-    return "\n".join(["| Setting | Default | Meaning |", "|---|---|---|", *rows]) + "\n"
+    return HEAD + "\n".join(rows) + "\n"
 
 
 def _default(name: str) -> str:

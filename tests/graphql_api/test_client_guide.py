@@ -10,11 +10,12 @@ from tests import sample
 from tests.graph import global_id
 from tests.graphql_api.asking import Asking
 
-GUIDE = Path(__file__).parents[2] / "docs/clients.md"
+GUIDE = sorted((Path(__file__).parents[2] / "docs/clients").glob("*.md"))
 OPERATIONS = {
     name: text
+    for page in GUIDE
     for text, name in re.findall(
-        r"```graphql\n((?:query|mutation|subscription) (\w+).*?)```", GUIDE.read_text(), re.DOTALL
+        r"```graphql\n((?:query|mutation|subscription) (\w+).*?)```", page.read_text(), re.DOTALL
     )
 }
 WORKFLOW = global_id("Workflow", {"id": sample.of("workflow 1 1")})

@@ -16,8 +16,10 @@ from graphql_api.schema import schema
 from resolvers.probes import KINDS, PROBES
 from resolvers.signing import new_secret, signatures
 
-GUIDE = (Path(__file__).parents[2] / "docs/clients.md").read_text(encoding="utf-8")
-SECTION = GUIDE.partition("\n## Integrations\n")[2].partition("\n## Errors\n")[0]
+CLIENTS = Path(__file__).parents[2] / "docs/clients"
+INTEGRATIONS = (CLIENTS / "changing.md").read_text("utf-8").partition("\n## Integrations\n")[2]
+WEBHOOKS = (CLIENTS / "webhooks.md").read_text("utf-8")
+SECTION = INTEGRATIONS + WEBHOOKS
 
 Data = dict[str, Any]
 Verify = Callable[[str, Data, bytes], bool]
@@ -27,7 +29,7 @@ BODY = '{"type": "ping", "data": {"name": "Müller"}}'
 
 
 def example(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", SECTION, re.DOTALL)
+    (found,) = re.findall(rf"```{language}\n(.*?)```", WEBHOOKS, re.DOTALL)
     return found
 
 
