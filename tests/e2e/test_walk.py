@@ -266,7 +266,12 @@ async def audited(walk: Walk, token: str, workspace: str) -> None:
     query = """query ($id: ID!) { workspace(id: $id) {
         auditLogs(first: 100) { nodes { action user { name } apiKey { name } details } } } }"""
     found = (await walk.ask(query, token, id=workspace))["auditLogs"]["nodes"]
-    did = {(each["action"], (each["user"] or each["apiKey"] or {}).get("name")) for each in found}
+    did = {
+        (each["action"], who["name"])
+        for each in found
+        for who in (each["user"], each["apiKey"])
+        if who
+    }
     assert {
         ("workspace.create", "Ada"),
         ("workflow.create", "Grace"),
