@@ -35,7 +35,7 @@ async def test_the_viewer_is_told_what_decides(world: World) -> None:
         "neededScope": "workflows:write",
         "limit": "WORKFLOWS",
         "used": 0,
-        "planAllows": 30,
+        "planAllows": 100,
     }
     editor = {"allowed": True, "decidedBy": "ROLE", "role": "EDITOR"}
     assert await explained(world, here.editor, **given) == told | editor

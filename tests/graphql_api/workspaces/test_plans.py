@@ -189,10 +189,10 @@ async def test_deployments_that_live_are_counted_and_those_that_ended_are_not(
 @pytest.mark.parametrize(
     ("plan", "limits", "allowed"),
     [
-        ("free", {}, 30),
+        ("free", {}, 100),
         ("pro", {}, 250),
         ("enterprise", {}, None),
-        ("a plan that nobody knows", {}, 30),
+        ("a plan that nobody knows", {}, 100),
         ("free", {"workflows": 7}, 7),
         ("free", {"workflows": None}, None),
         ("enterprise", {"workflows": 0}, 0),
