@@ -152,6 +152,7 @@ def _environment(url: str, secret: str) -> dict[str, str]:
         "DATABASE_URL": url,
         "ENVIRONMENT": "production",
         "POOL_SIZE": f"{CONNECTIONS}",
+        "MAX_COST_PER_HOUR": "0",
         "BENCH_URL": as_login(url, "mcp_api", secrets),
         "NODE_ENV": "production",
         "GRAPHILE_ENV": "production",

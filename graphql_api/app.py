@@ -32,6 +32,7 @@ from graphql_api.settings import BadSettings, Settings
 from graphql_api.trusted import Trusted, read_manifest
 from resolvers import streams
 from resolvers.context import Asker, Resources
+from resolvers.cost_budgets import budgets
 from resolvers.delivering import Delivering
 from resolvers.ended import EndedSessions
 from resolvers.known_secrets import KnownSecrets
@@ -195,7 +196,10 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
             ).running(database, reader, bus) as watching,
         ):
             tokens = Tokens(secrets, settings.access_token_minutes)
-            async with replica_of(settings, secrets, database) as replica:
+            async with (
+                replica_of(settings, secrets, database) as replica,
+                budgets(database, settings.max_cost_per_hour, log.warning) as spending,
+            ):
                 yield Resources(
                     database,
                     passwords,
@@ -208,6 +212,7 @@ async def resources(settings: Settings) -> AsyncGenerator[Resources]:
                     EndedSessions(timedelta(minutes=settings.access_token_minutes)),
                     Providers(settings.providers, settings.oauth_redirect_uris),
                     settings.require_verified_email,
+                    spending,
                 )
     finally:
         passwords.close()

@@ -88,16 +88,17 @@ class Documents:
         self._keep(key, document)
         return document
 
-    def variables(self, document: Document, given: dict[str, Any]) -> VariableValues:
-        """The variables as the operation declares them. Raises RequestFault where they are wrong,
-        or ask for too much."""
+    def variables(
+        self, document: Document, given: dict[str, Any]
+    ) -> tuple[VariableValues, int]:
+        """The variables as the operation declares them, and what it costs with them. Raises
+        RequestFault where they are wrong, or ask for too much."""
         usual = document.variables and document.variables.coerced(given)
         variables = usual or self._coerced(document, given)
         try:
-            check_cost(document.cost, variables.coerced, self._limits)
+            return variables, check_cost(document.cost, variables.coerced, self._limits)
         except GraphQLError as error:
             raise RequestFault(error) from None
-        return variables
 
     def _coerced(self, document: Document, given: dict[str, Any]) -> VariableValues:
         variables = get_variable_values(

@@ -24,12 +24,20 @@ from db.errors import BadValue, Unavailable
 from db.plan import BROKEN_PROMISE, Sql, write
 from db.relation import InvalidArgument
 from db.session import Reads
-from graphql_api import metrics
+from graphql_api import budgets, metrics
 from graphql_api.arguments import Request
 from graphql_api.documents import Document, Documents
 from graphql_api.limits import Limits
 from graphql_api.masking import shown
-from graphql_api.messages import Answer, Body, RequestFault, encode, refused, request_fault
+from graphql_api.messages import (
+    Answer,
+    Body,
+    BudgetExceeded,
+    RequestFault,
+    encode,
+    refused,
+    request_fault,
+)
 from graphql_api.plan import Compiler, Declined
 from graphql_api.sharing import Subscriptions
 from graphql_api.trusted import Trusted
@@ -71,7 +79,8 @@ class Executor:
         self._subscriptions = Subscriptions(schema, resources, response)
 
     async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
-        """The response to a request. Raises Unavailable where the database cannot be reached."""
+        """The response to a request. Raises Unavailable where the database cannot be reached, and
+        BudgetExceeded."""
         began = perf_counter()
         try:
             document = self._documents.of(body)
@@ -81,6 +90,9 @@ class Executor:
         try:
             with tracing.span("graphql", "graphql.operation.type", document.counted.kind):
                 answer = await self._answered(document, body, asker, only_queries)
+        except BudgetExceeded:
+            document.counted.refused.inc()
+            raise
         except BaseException:
             document.counted.failed.inc()
             raise
@@ -94,18 +106,27 @@ class Executor:
         self, document: Document, body: Body, asker: Asker, only_queries: bool
     ) -> Answer:
         try:
-            variables = self._documents.variables(document, body.variables or {})
+            variables, cost = self._documents.variables(document, body.variables or {})
             if only_queries and document.operation.operation is not OperationType.QUERY:
                 raise request_fault("Send this operation by POST.", "METHOD_NOT_ALLOWED")
             if document.operation.operation is OperationType.SUBSCRIPTION:
                 raise request_fault(
                     "Subscribe over a WebSocket (graphql-transport-ws).", "NOT_A_SUBSCRIPTION_ROUTE"
                 )
-            if document.operation.operation is OperationType.MUTATION:
-                return await self._mutated(document, variables, asker)
-            after = read_after(body)
+            changes = document.operation.operation is OperationType.MUTATION
+            after = 0 if changes else read_after(body)
         except RequestFault as fault:
             return refused(fault.errors)
+        told = await budgets.spend(self._resources.budgets, asker, cost)
+        if changes:
+            return await self._mutated(document, variables, asker, told)
+        answer = await self._read(document, variables, asker, after)
+        answer.body = budgets.spliced(answer.body, told)
+        return answer
+
+    async def _read(
+        self, document: Document, variables: VariableValues, asker: Asker, after: int
+    ) -> Answer:
         try:
             with tracing.span("plan"):
                 data = await self._planned(document, variables, asker, after)
@@ -117,12 +138,15 @@ class Executor:
         return Answer(f'{{"data":{data}}}'.encode(), "compiled")
 
     async def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
-        """The responses of a subscription, each encoded. Raises RequestFault."""
+        """The responses of a subscription, each encoded; the first tells what it cost. Raises
+        RequestFault."""
         document = self._documents.of(body)
-        self._documents.variables(document, body.variables or {})
+        _, cost = self._documents.variables(document, body.variables or {})
+        told = await budgets.spend(self._resources.budgets, asker, cost)
         async with aclosing(self._subscriptions.results(document, body, asker)) as results:
             async for result in results:
-                yield result
+                yield budgets.spliced(result, told)
+                told = None
 
     def operation_type(self, body: Body) -> str | None:
         """``query``, ``mutation`` or ``subscription``; None where it cannot be told."""
@@ -137,7 +161,7 @@ class Executor:
         Raises RequestFault, or Declined where the query has no plan.
         """
         document = self._documents.of(body)
-        variables = self._documents.variables(document, body.variables or {})
+        variables, _ = self._documents.variables(document, body.variables or {})
         sql, values = self._written(document, variables)
         return sql, await self._resources.database.explain(asker.viewer, sql, values)
 
@@ -203,7 +227,7 @@ class Executor:
         return found
 
     async def _mutated(
-        self, document: Document, variables: VariableValues, asker: Asker
+        self, document: Document, variables: VariableValues, asker: Asker, cost: bytes | None
     ) -> Answer:
         """What a mutation did; and after what moment its asker is to read, if not at any."""
         context, replica = Context(self._resources, asker), self._resources.replica
@@ -213,8 +237,11 @@ class Executor:
             if replica:
                 replica.wrote(context.asker.viewer)
         position = await replica.moment_of(context.asker.viewer) if replica else None
+        extensions = budgets.extension(cost)
         if position is not None:
-            told["extensions"] = {READ_AFTER: f"{position:x}"}
+            extensions[READ_AFTER] = f"{position:x}"
+        if extensions:
+            told["extensions"] = extensions
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 

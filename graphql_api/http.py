@@ -31,6 +31,7 @@ from graphql_api.messages import (
     REQUEST_ID,
     Answer,
     Body,
+    BudgetExceeded,
     Malformed,
     RequestFault,
     Service,
@@ -352,6 +353,9 @@ async def in_time(answering: Awaitable[Result], seconds: float) -> Result:
 def explained(error: Exception) -> Refused:
     """What is said of an error that is not in the request's form; faults of ours are logged."""
     match error:
+        case BudgetExceeded():
+            wait = str(_seconds_to(error.resets_at))
+            return Refused(429, request_errors(error.errors), retry_after=wait)
         case RequestFault():
             return Refused(400, request_errors(error.errors))
         case Refusal():

@@ -187,14 +187,16 @@ def _coded(error: Error, code: str) -> Error:
     return error
 
 
-def check_cost(cost: Cost, variables: Mapping[str, Any], limits: Limits) -> None:
-    """Raises GraphQLError if the operation, with these variables, asks for more than allowed."""
+def check_cost(cost: Cost, variables: Mapping[str, Any], limits: Limits) -> int:
+    """What the operation costs with these variables. Raises GraphQLError if it asks for more than
+    allowed."""
     rows, node = cost.longest_page(variables)
     if rows > limits.page_size:
         raise _too_long(rows, limits.page_size, node)
     asked = cost(variables)
     if asked > limits.cost:
         raise _too_dear(asked, limits.cost, cost.page_that_fits(variables, limits.cost))
+    return asked
 
 
 def _too_long(asked: int, allowed: int, node: FieldNode | None) -> GraphQLError:

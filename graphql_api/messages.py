@@ -5,6 +5,7 @@ HTTP, WebSocket and the executor meet here and nowhere else.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
@@ -71,6 +72,14 @@ class RequestFault(Exception):
     def __init__(self, *errors: GraphQLError) -> None:
         super().__init__(*errors)
         self.errors = errors
+
+
+class BudgetExceeded(RequestFault):
+    """The request costs more than is left to the viewer before ``resets_at``."""
+
+    def __init__(self, error: GraphQLError, resets_at: datetime) -> None:
+        super().__init__(error)
+        self.resets_at = resets_at
 
 
 def request_fault(message: str, code: str) -> RequestFault:

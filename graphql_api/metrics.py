@@ -43,6 +43,12 @@ SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 REFUSED = REQUESTS.labels("other", "unknown", "refused")
+OVER_BUDGET = Counter(
+    "graphql_cost_budget_refusals",
+    "Requests that cost more than was left of the hour's budget, by who asked: user, key or"
+    " anonymous.",
+    ["viewer"],
+)
 STATUSES = Counter("http_responses", "Responses by status.", ["status"])
 
 QUERIES = Counter(

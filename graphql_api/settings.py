@@ -267,6 +267,12 @@ class Settings(BaseSettings):
         description="Fields that a request may have answered, counted from its page sizes before "
         "it runs; a `totalCount` counts ten.",
     )
+    max_cost_per_hour: int = Field(
+        default_factory=lambda given: 0 if _in_development(given) else 10_000_000,
+        ge=0,
+        description="What all requests of a user or API key (of nobody: from an address) may cost "
+        "in an hour together, in all processes; 0 for any.",
+    )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1024, description="Bytes of a request's body."
     )

@@ -51,7 +51,7 @@ def password_guess(account: str, client: Client, *, known_here: bool = False) ->
 
     Whoever keeps guessing from elsewhere cannot keep out those who signed in from here before.
     """
-    place = _place(client)
+    place = place_of(client)
     turns = [Turn(GUESSES_FROM_ONE_PLACE, ("password", account, place))]
     if not known_here:
         turns.append(Turn(GUESSES_AT_ONE_ACCOUNT, ("password", account)))
@@ -61,7 +61,7 @@ def password_guess(account: str, client: Client, *, known_here: bool = False) ->
 def code_guess(account: str, client: Client) -> list[Turn]:
     """A guess at a code of the second factor; whoever makes it knows the password."""
     return [
-        Turn(CODES_FROM_ONE_PLACE, ("code", account, _place(client))),
+        Turn(CODES_FROM_ONE_PLACE, ("code", account, place_of(client))),
         Turn(CODES_AT_ONE_ACCOUNT, ("code", account)),
     ]
 
@@ -69,16 +69,16 @@ def code_guess(account: str, client: Client) -> list[Turn]:
 def message(address: str, client: Client) -> list[Turn]:
     """A message that anybody can have sent to an address."""
     turns = [Turn(MESSAGES_TO_ONE_ADDRESS, ("message", address))]
-    return turns + _by(MESSAGES_FROM_ONE_PLACE, "messages", _place(client))
+    return turns + _by(MESSAGES_FROM_ONE_PLACE, "messages", place_of(client))
 
 
 def new_account(client: Client) -> list[Turn]:
-    return _by(ACCOUNTS_FROM_ONE_PLACE, "accounts", _place(client))
+    return _by(ACCOUNTS_FROM_ONE_PLACE, "accounts", place_of(client))
 
 
 def new_flow(client: Client) -> list[Turn]:
     """A sign-in by somebody else's word that begins."""
-    return _by(FLOWS_FROM_ONE_PLACE, "flows", _place(client))
+    return _by(FLOWS_FROM_ONE_PLACE, "flows", place_of(client))
 
 
 async def spend(resources: Resources, turns: list[Turn]) -> None:
@@ -108,7 +108,7 @@ def _by(allowance: Allowance, what: str, place: str) -> list[Turn]:
     return [Turn(allowance, (what, place))] if place else []
 
 
-def _place(client: Client) -> str:
+def place_of(client: Client) -> str:
     """Where a request comes from: its address, of IPv6 the network that one customer has."""
     if ":" not in client.address:
         return client.address

@@ -21,6 +21,7 @@ from resolvers.outgoing import Outgoing
 from resolvers.streams import Streams
 
 if TYPE_CHECKING:
+    from resolvers.cost_budgets import Budgets
     from resolvers.passwords import Passwords
     from resolvers.tokens import Tokens
 
@@ -41,6 +42,7 @@ class Resources:
     providers: Providers = field(default_factory=Providers)
     verified_only: bool = False
     """Whether signing in by password takes a verified address."""
+    budgets: "Budgets | None" = None
 
 
 @dataclass(frozen=True, slots=True)
