@@ -81,6 +81,8 @@ async def test_the_sign_in_login_reads_no_table(world: World, table: str) -> Non
         "end_session(''::bytea)",
         "find_api_key(''::bytea)",
         "forget_expired()",
+        "take_cost(''::bytea, 1, 1)",
+        "give_back_cost('{}', '{}', '{}')",
     ],
 )
 async def test_the_api_login_cannot_sign_anybody_in(
@@ -88,6 +90,17 @@ async def test_the_api_login_cannot_sign_anybody_in(
 ) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await world.seen(Viewer(user), f"SELECT app.{function}")
+
+
+@pytest.mark.parametrize("verb", ["SELECT 1 FROM", "DELETE FROM", "INSERT INTO"])
+async def test_no_login_that_serves_reads_or_changes_budgets_of_cost(
+    world: World, user: UUID, verb: str
+) -> None:
+    statement = f"{verb} secret.cost_budgets" + (" DEFAULT VALUES" if "INSERT" in verb else "")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await world.seen(Viewer(user), statement)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await ask(world, statement)
 
 
 async def test_a_session_is_refreshed_from_token_to_token(world: World, user: UUID) -> None:

@@ -27,6 +27,7 @@ from tests import sample
 from tests.graphql_api.asking import OWNER, Asking
 from tests.graphql_api.platform import Platform
 from tests.graphql_api.wires import serving
+from tests.resolvers.test_cost_budgets import WITHIN_ONE
 
 SECRET = "the secret that every test of the database uses"
 QUERY = "{ workspaces(first: 1) { nodes { name } } }"
@@ -41,6 +42,7 @@ Told = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 async def new_budgets(platform: Platform) -> None:
+    await platform.superuser.execute(WITHIN_ONE)
     await platform.superuser.execute("TRUNCATE secret.cost_budgets")
 
 

@@ -121,7 +121,9 @@ async def test_ten_requests_in_one_are_refused(client: httpx.AsyncClient) -> Non
 
 
 async def test_how_a_request_was_run_is_not_traced(client: httpx.AsyncClient) -> None:
-    assert await ask(client, "query cop { __typename }") == {"data": {"__typename": "Query"}}
+    told = await ask(client, "query cop { __typename }")
+    assert told["data"] == {"__typename": "Query"}
+    assert list(told["extensions"]) == ["cost"]
 
 
 async def test_ten_directives_are_not_ten_errors(client: httpx.AsyncClient) -> None:

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 HOUR = timedelta(hours=1)
-ENOUGH = timedelta(seconds=10)
+
+
+WITHIN_ONE = """
+SELECT pg_sleep_until(date_trunc('hour', now()) + '1 hour')
+ WHERE now() > date_trunc('hour', now()) + interval '59 minutes 50 seconds'
+"""
+"""A test that began in the last seconds of an hour would spend of two."""
 
 
 @pytest.fixture(autouse=True)
-async def enough_of_the_hour() -> None:
-    """A test that began at the end of an hour would spend of two."""
-    left = HOUR - (datetime.now(UTC) - datetime.min.replace(tzinfo=UTC)) % HOUR
-    if left < ENOUGH:
-        await asyncio.sleep(left.total_seconds() + 1)
+async def within_one_hour(superuser: "Connection[Record]") -> None:
+    await superuser.execute(WITHIN_ONE)
 
 
 @pytest.fixture
