@@ -17,6 +17,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.faults.conftest import Measured
@@ -76,12 +77,25 @@ async def small() -> AsyncGenerator[tuple[Postgres, Path]]:
                 await running.stop(signal.SIGINT)
 
 
+async def read_from_many_addresses(server: str) -> set[bool]:
+    """Whether what each cost was counted; so many budgets that there is no room for all."""
+    counted: set[bool] = set()
+    for number in range(1, 100):
+        there = httpx.AsyncHTTPTransport(local_address=f"127.0.1.{number}")
+        async with httpx.AsyncClient(transport=there) as client:
+            answer = await client.post(f"{server}/graphql", json={"query": "{ __typename }"})
+        assert answer.json()["data"] == {"__typename": "Query"}
+        counted.add("extensions" in answer.json())
+    return counted
+
+
 async def test_writes_are_refused_whole_and_reads_go_on_until_there_is_room(
     small: tuple[Postgres, Path], measured: Measured
 ) -> None:
     running, tables = small
     long = [Random(number).randbytes(20_000).hex() for number in range(100)]  # noqa: S311
-    async with served(running.url, MAX_BODY_BYTES=str(ROOM)) as server:
+    given = {"MAX_BODY_BYTES": str(ROOM), "MAX_COST_PER_HOUR": "10000000"}
+    async with served(running.url, **given) as server:
         execution = await server.begin()
         assert (await server.append(execution, "there was room")).status_code == 200
         filler = fill(tables)
@@ -90,6 +104,7 @@ async def test_writes_are_refused_whole_and_reads_go_on_until_there_is_room(
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
         assert "disk is full" in refused.json()["errors"][0]["message"]
         assert (await server.ask(WORKSPACES)).json()["data"]["viewer"]["workspaces"]["nodes"]
+        assert await read_from_many_addresses(server.address) == {True, False}
         assert (await server.client.get("/health/ready")).status_code == 200
         lines = "SELECT FROM execution_logs WHERE execution_id = $1"
         assert await running.execute(lines, execution) == 1
