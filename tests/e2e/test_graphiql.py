@@ -1,14 +1,19 @@
 """What a person meets who opens GraphiQL in a browser that has no network but the server."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 from playwright.async_api import Browser, Request, Route, WebSocket, expect
+from pyotp.totp import TOTP
 
 from tests.e2e.visit import DemoSignIn, Visit
 
 EXAMPLES = ["NestedGraph", "WorkflowStatistics", "FilterAndPage", "ImportWorkflow"]
+"""Those that are tabs on a first visit."""
 
 
 def refreshes(request: Request) -> bool:
@@ -44,6 +49,84 @@ async def test_every_example_answers_without_an_error(visit: Visit) -> None:
         answer = await (await answered.value).json()
         assert not answer.get("errors"), name
         assert not answer["data"].get("importWorkflow", {}).get("errors"), name
+
+
+async def open_example(visit: Visit, title: str, name: str) -> None:
+    await visit.page.get_by_role("button", name=title).click()
+    await expect(visit.page.get_by_role("tab", name=name)).to_be_visible()
+
+
+async def test_the_example_of_a_log_sends_every_line_and_ends(visit: Visit) -> None:
+    await visit.sign_in_as_demo()
+    await open_example(visit, "Follow a log", "LiveLog")
+    async with visit.page.expect_websocket() as opened:
+        await visit.run()
+    said = await (await opened.value).wait_for_event(
+        "framereceived", lambda frame: '"ended":null' not in str(frame) and "lines" in str(frame)
+    )
+    assert json.loads(said)["payload"]["data"]["executionLogs"]["lines"]
+    await expect(visit.answer).to_contain_text('"ended"')
+
+
+async def test_the_example_of_a_dashboard_is_told_of_changes(visit: Visit) -> None:
+    await visit.sign_in_as_demo()
+    await open_example(visit, "Watch a workspace", "WatchExecutions")
+    await visit.run()
+    await expect(visit.answer).to_contain_text('"workspaceExecutions"')
+    await expect(visit.answer).not_to_contain_text('"errors"')
+
+
+async def test_the_example_of_a_refusal_shows_a_typed_error(visit: Visit) -> None:
+    await visit.sign_in_as_demo()
+    await open_example(visit, "Be refused", "TypedError")
+    await visit.run()
+    await expect(visit.answer).to_contain_text("InvalidDefinitionError")
+    await expect(visit.answer).to_contain_text("UNKNOWN_NODE")
+
+
+async def test_a_second_factor_is_asked_for_and_a_wrong_code_is_no_dead_end(visit: Visit) -> None:
+    email, password = f"{uuid4()}@example.com", "a second thing that i have"
+    totp = await enrolled(visit.server, email, password)
+    await visit.sign_in(email, password)
+    code = visit.page.get_by_role("textbox", name="Code of your authenticator app")
+    await expect(code).to_be_focused()
+    await code.fill("nonsense")
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.fault).to_contain_text("code")
+    await code.fill(totp.at(datetime.now(UTC) + timedelta(seconds=30)))
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.signed_in_as).to_have_text("Grace")
+
+
+async def test_who_has_no_code_goes_back_to_the_password(visit: Visit) -> None:
+    email, password = f"{uuid4()}@example.com", "a second thing that i have"
+    await enrolled(visit.server, email, password)
+    await visit.sign_in(email, password)
+    await visit.page.get_by_role("button", name="Sign in with e-mail and password").click()
+    await expect(visit.page.get_by_role("textbox", name="Password")).to_be_visible()
+
+
+async def enrolled(server: str, email: str, password: str) -> TOTP:
+    """The authenticator app of a new account."""
+    async with httpx.AsyncClient(base_url=server) as client:
+
+        async def do(mutation: str, fields: str, **given: str) -> dict[str, Any]:
+            type_ = f"{mutation[0].upper()}{mutation[1:]}Input"
+            query = (
+                f"mutation ($input: {type_}!)"
+                f" {{ {mutation}(input: $input) {{ errors {{ code message }} {fields} }} }}"
+            )
+            body = {"query": query, "variables": {"input": given}}
+            payload = (await client.post("/graphql", json=body)).json()["data"][mutation]
+            assert payload["errors"] == []
+            return payload
+
+        await do("signUp", "", email=email, password=password, name="Grace")
+        session = await do("signIn", "accessToken", email=email, password=password)
+        client.headers["Authorization"] = f"Bearer {session['accessToken']}"
+        totp = TOTP((await do("beginSecondFactor", "secret", password=password))["secret"])
+        await do("confirmSecondFactor", "", code=totp.now())
+        return totp
 
 
 async def test_a_wrong_password_is_said_in_words(visit: Visit, demo: DemoSignIn) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,36 @@ node = pytest.mark.skipif(
     not (CLIENTS / "node_modules").is_dir(), reason="run `npm ci` in tests/streams/clients"
 )
 python = pytest.mark.skipif(find_spec("gql") is None, reason="gql is not installed")
+
+
+GUIDE = (Path(__file__).parents[2] / "docs/clients/subscriptions.md").read_text("utf-8")
+
+
+def of_the_guide(language: str, more: str) -> str:
+    return "\n".join([*re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL), more])
+
+
+TOLD_BY_JAVASCRIPT = """
+import ws from "ws";
+const [address, token, id] = process.argv.slice(1);
+const show = ({ lines, ended }) =>
+  console.log(JSON.stringify({ seen: lines.map((l) => l.seq), ended }));
+await follow(%s, id, show);
+process.exit(0);
+"""
+TOLD_BY_PYTHON = """
+import json, sys
+def show(batch):
+    seen = [each["seq"] for each in batch["lines"]]
+    print(json.dumps({"seen": seen, "ended": batch["ended"]}), flush=True)
+address, token, id = sys.argv[1:]
+asyncio.run(follow(address, lambda: token, id, show))
+"""
+
+
+def in_javascript(client: str) -> list[str]:
+    script = of_the_guide("js", TOLD_BY_JAVASCRIPT % client)
+    return ["node", "--input-type=module", "--eval", script]
 
 
 class Cable:
@@ -73,6 +104,19 @@ async def cable(to: str) -> AsyncGenerator[tuple[Cable, str]]:
         pytest.param(["node", "follow.mjs", "graphql-sse"], marks=node, id="graphql-sse"),
         pytest.param(["node", "follow.mjs", "apollo"], marks=node, id="apollo"),
         pytest.param([sys.executable, "follow.py"], marks=python, id="gql"),
+        pytest.param(
+            in_javascript("overWebSocket(address, () => token, ws)"),
+            marks=node,
+            id="guide-graphql-ws",
+        ),
+        pytest.param(
+            in_javascript("overEvents(address, () => token)"), marks=node, id="guide-graphql-sse"
+        ),
+        pytest.param(
+            [sys.executable, "-c", of_the_guide("python", TOLD_BY_PYTHON)],
+            marks=python,
+            id="guide-gql",
+        ),
     ],
 )
 async def test_a_client_follows_to_the_end_over_cut_connections(

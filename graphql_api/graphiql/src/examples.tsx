@@ -4,11 +4,16 @@ import { useEffect, useState } from 'react';
 
 import filterAndPage from './examples/FilterAndPage.graphql?raw';
 import importWorkflow from './examples/ImportWorkflow.graphql?raw';
+import liveLog from './examples/LiveLog.graphql?raw';
 import nestedGraph from './examples/NestedGraph.graphql?raw';
+import typedError from './examples/TypedError.graphql?raw';
+import watchExecutions from './examples/WatchExecutions.graphql?raw';
 import workflowStatistics from './examples/WorkflowStatistics.graphql?raw';
 
 /** Stands in the variables of examples where a workspace of the reader's goes. */
 export const SOME_WORKSPACE = 'the id of a workspace';
+/** And where an execution goes. */
+export const SOME_EXECUTION = 'the id of an execution';
 
 type Example = { name: string; title: string; teaches: string; query: string; variables?: string };
 
@@ -40,7 +45,31 @@ export const EXAMPLES: Example[] = [
     query: importWorkflow,
     variables: JSON.stringify({ workspaceId: SOME_WORKSPACE }, null, 2),
   },
+  {
+    name: 'LiveLog',
+    title: 'Follow a log',
+    teaches: 'A subscription: every line of your newest run, once and in order, as it is written.',
+    query: liveLog,
+    variables: JSON.stringify({ executionId: SOME_EXECUTION, after: null }, null, 2),
+  },
+  {
+    name: 'WatchExecutions',
+    title: 'Watch a workspace',
+    teaches: 'Runs as they begin, change and end. Start `python3 dev.py simulate --workspace acme` beside it.',
+    query: watchExecutions,
+    variables: JSON.stringify({ workspaceId: SOME_WORKSPACE }, null, 2),
+  },
+  {
+    name: 'TypedError',
+    title: 'Be refused',
+    teaches: 'A mutation that is wrong: its errors are data, with a type, a code and the place.',
+    query: typedError,
+    variables: JSON.stringify({ workspaceId: SOME_WORKSPACE }, null, 2),
+  },
 ];
+
+/** The tabs of a first visit; more would not fit beside each other. */
+export const FIRST_EXAMPLES = EXAMPLES.slice(0, 4);
 
 const DOCS = 'Documentation Explorer';
 const EXPLORER = 'GraphiQL Explorer';

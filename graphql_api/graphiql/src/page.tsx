@@ -6,7 +6,7 @@ import { GraphiQLProvider, useGraphiQL } from '@graphiql/react';
 import { GraphiQL, GraphiQLInterface } from 'graphiql';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
-import { EXAMPLES, EXAMPLES_PLUGIN, SOME_WORKSPACE } from './examples';
+import { EXAMPLES_PLUGIN, FIRST_EXAMPLES, SOME_EXECUTION, SOME_WORKSPACE } from './examples';
 import { fetcherFor } from './fetcher';
 import { Header } from './header';
 import { Session } from './session';
@@ -18,7 +18,7 @@ const PLUGINS = [
   explorerPlugin({ showAttribution: false }),
   HISTORY_PLUGIN,
 ];
-const TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables }));
+const TABS = FIRST_EXAMPLES.map(({ query, variables }) => ({ query, variables }));
 const WIDE = matchMedia('(min-width: 1000px)').matches;
 
 export function Page({ settings }: { settings: Settings }) {
@@ -38,7 +38,6 @@ export function Page({ settings }: { settings: Settings }) {
         <DocExplorerStore>
           <EditorText />
           <PaneFromTheTop />
-          <WorkspaceFilledIn id={standing.signedIn?.who.workspaceId} />
           <div className="page graphiql-container">
             <Header session={session} standing={standing} demo={settings.demo} />
             <div className="page-graphiql">
@@ -47,6 +46,9 @@ export function Page({ settings }: { settings: Settings }) {
               </GraphiQLInterface>
             </div>
           </div>
+          {/* After the examples, so that their effects come after those that open one. */}
+          <FilledIn place={SOME_WORKSPACE} id={standing.signedIn?.who.workspaceId} />
+          <FilledIn place={SOME_EXECUTION} id={standing.signedIn?.who.executionId} />
         </DocExplorerStore>
       </HistoryStore>
     </GraphiQLProvider>
@@ -93,17 +95,17 @@ function PaneFromTheTop() {
   return null;
 }
 
-/** Puts the id of a workspace of yours where an example needs one. */
-function WorkspaceFilledIn({ id }: { id: string | null | undefined }) {
+/** Puts the id of something of yours where an example needs one. */
+function FilledIn({ place, id }: { place: string; id: string | null | undefined }) {
   const { variableEditor, activeTabIndex } = useGraphiQL((state) => ({
     variableEditor: state.variableEditor,
     activeTabIndex: state.activeTabIndex,
   }));
   useEffect(() => {
     const text = variableEditor?.getValue();
-    if (id && text?.includes(SOME_WORKSPACE)) {
-      variableEditor?.setValue(text.replace(SOME_WORKSPACE, id));
+    if (id && text?.includes(place)) {
+      variableEditor?.setValue(text.replace(place, id));
     }
-  }, [id, variableEditor, activeTabIndex]);
+  }, [id, place, variableEditor, activeTabIndex]);
   return null;
 }

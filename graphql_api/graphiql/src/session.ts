@@ -6,13 +6,20 @@
  * them (two tabs that refresh the same token look like theft to the server, which then ends the
  * session), and they are gone with the tab. Never in localStorage, which outlives both.
  */
+import completeSignInOperation from './account/CompleteSignIn.graphql?raw';
 import refreshSessionOperation from './account/RefreshSession.graphql?raw';
 import signInOperation from './account/SignIn.graphql?raw';
 import signOutOperation from './account/SignOut.graphql?raw';
 import signUpOperation from './account/SignUp.graphql?raw';
 import whoHoldsThisKeyOperation from './account/WhoHoldsThisKey.graphql?raw';
 
-export type Person = { name: string; detail: string; workspaceId: string | null };
+/** Their first workspace and its newest execution are what examples are tried with. */
+export type Person = {
+  name: string;
+  detail: string;
+  workspaceId: string | null;
+  executionId: string | null;
+};
 
 /** `expiresAt` is a moment of this machine's clock, which may differ from the server's. */
 type Tokens = { accessToken: string; refreshToken: string; expiresAt: number };
@@ -22,17 +29,20 @@ type SignedIn =
 
 export type Standing = { signedIn: SignedIn | null; notice: string | null };
 
-type UserError = { code: string; message: string };
+type UserError = { code: string; message: string; challenge?: string };
 type Granted = {
   accessToken?: string | null;
   refreshToken?: string | null;
   expiresAt?: string | null;
   errors: UserError[];
 };
+type Entered = Granted & { viewer?: Viewer | null };
 type Viewer = {
   user?: { name: string; email: string } | null;
   apiKey?: { name: string } | null;
-  workspaces: { nodes: { id: string; name?: string }[] };
+  workspaces: {
+    nodes: { id: string; name?: string; executions?: { nodes: { id: string }[] } | null }[];
+  };
 };
 type Answer<T> = { data?: T | null; errors?: { message: string }[] };
 type Answered<T> = { data: T; serverClock: number };
@@ -66,16 +76,24 @@ export class Session {
     return () => this.watchers.delete(watcher);
   };
 
-  async signIn(email: string, password: string): Promise<void> {
-    const { data, serverClock } = await this.ask<{ signIn: Granted & { viewer: Viewer | null } }>(
-      signInOperation,
-      { email, password },
+  /** Where the account has a second factor, the challenge that a code completes. */
+  async signIn(email: string, password: string): Promise<string | null> {
+    const { data, serverClock } = await this.ask<{ signIn: Entered }>(signInOperation, {
+      email,
+      password,
+    });
+    const challenge = data.signIn.errors[0]?.challenge;
+    if (challenge) return challenge;
+    this.enter(data.signIn, serverClock);
+    return null;
+  }
+
+  async completeSignIn(challenge: string, code: string): Promise<void> {
+    const { data, serverClock } = await this.ask<{ completeSignIn: Entered }>(
+      completeSignInOperation,
+      { challenge, code },
     );
-    const tokens = tokensOf(data.signIn, serverClock);
-    const { viewer } = data.signIn;
-    const user = viewer?.user ?? { name: email, email };
-    const workspaceId = viewer?.workspaces.nodes[0]?.id ?? null;
-    this.set({ as: 'user', tokens, who: { name: user.name, detail: user.email, workspaceId } });
+    this.enter(data.completeSignIn, serverClock);
   }
 
   /** Opens an account and signs in to it. Whether the address had one already is not told here; then
@@ -98,7 +116,7 @@ export class Session {
     const workspace = data.viewer.workspaces.nodes[0];
     const name = data.viewer.apiKey?.name ?? `${key.slice(0, SHOWN_OF_A_KEY)}…`;
     const detail = workspace ? `API key of ${workspace.name}` : 'API key';
-    this.set({ as: 'key', key, who: { name, detail, workspaceId: workspace?.id ?? null } });
+    this.set({ as: 'key', key, who: { name, detail, ...firstOf(data.viewer) } });
   }
 
   /** The page forgets the tokens at once. If the server cannot be told, they run out by themselves. */
@@ -126,6 +144,12 @@ export class Session {
 
   get renewable(): boolean {
     return this.standing.signedIn?.as === 'user';
+  }
+
+  private enter(entered: Entered, serverClock: number): void {
+    const tokens = tokensOf(entered, serverClock);
+    const { name, email } = entered.viewer?.user ?? { name: 'You', email: '' };
+    this.set({ as: 'user', tokens, who: { name, detail: email, ...firstOf(entered.viewer) } });
   }
 
   private async exchange(): Promise<void> {
@@ -203,6 +227,14 @@ async function orWarn(attempt: Promise<unknown>): Promise<void> {
   } catch (error) {
     console.warn('The server could not be told about the session.', error);
   }
+}
+
+function firstOf(viewer?: Viewer | null): Pick<Person, 'workspaceId' | 'executionId'> {
+  const workspace = viewer?.workspaces.nodes[0];
+  return {
+    workspaceId: workspace?.id ?? null,
+    executionId: workspace?.executions?.nodes[0]?.id ?? null,
+  };
 }
 
 function tokensOf(granted: Granted, serverClock: number): Tokens {

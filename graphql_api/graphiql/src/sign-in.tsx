@@ -1,4 +1,5 @@
-/** The ways in: the demonstration user, e-mail and password, a new account, an API key. */
+/** The ways in: the demonstration user, e-mail and password (and a code, where the account
+ * has a second factor), a new account, an API key. */
 import { useState, type FormEvent } from 'react';
 
 import { Refused, type Session } from './session';
@@ -26,8 +27,11 @@ const OFFERS: Record<Way, string> = {
 export function SignIn({ session, notice, demo, onClose }: Props) {
   const [way, setWay] = useState<Way>('signIn');
   const [busy, setBusy] = useState(false);
+  const [challenge, setChallenge] = useState<string | null>(null);
   const [fault, setFault] = useState<string | null>(null);
 
+  const begin = async (email: string, password: string) =>
+    setChallenge(await session.signIn(email, password));
   const attempt = async (enter: () => Promise<void>) => {
     setBusy(true);
     setFault(null);
@@ -49,11 +53,12 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
     const text = (name: string) => String(given.get(name) ?? '').trim();
     const password = String(given.get('password') ?? '');
     const ways: Record<Way, () => Promise<void>> = {
-      signIn: () => session.signIn(text('email'), password),
+      signIn: () => begin(text('email'), password),
       signUp: () => session.signUp(text('name'), text('email'), password),
       key: () => session.useKey(text('key')),
     };
-    void attempt(ways[way]);
+    const complete = () => session.completeSignIn(challenge ?? '', text('code'));
+    void attempt(challenge ? complete : ways[way]);
   };
 
   return (
@@ -65,15 +70,17 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
         </button>
       </div>
       <p className="panel-hint">
-        {notice ?? 'Queries run as you, and show what your workspaces let you see.'}
+        {challenge
+          ? 'This account has a second factor.'
+          : (notice ?? 'Queries run as you, and show what your workspaces let you see.')}
       </p>
-      {demo && (
+      {demo && !challenge && (
         <>
           <button
             type="button"
             className="action action-first"
             disabled={busy}
-            onClick={() => void attempt(() => session.signIn(demo.email, demo.password))}
+            onClick={() => void attempt(() => begin(demo.email, demo.password))}
           >
             Sign in as the demonstration user
           </button>
@@ -82,8 +89,10 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
           </p>
         </>
       )}
-      <form key={way} onSubmit={submit} aria-label={OFFERS[way]}>
-        {way === 'key' ? <KeyField /> : <AccountFields isNew={way === 'signUp'} />}
+      <form key={challenge ?? way} onSubmit={submit} aria-label={OFFERS[way]}>
+        {challenge && <CodeField />}
+        {!challenge && way === 'key' && <KeyField />}
+        {!challenge && way !== 'key' && <AccountFields isNew={way === 'signUp'} />}
         {fault && (
           <p role="alert" className="panel-fault">
             {fault}
@@ -95,7 +104,7 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
       </form>
       <p className="panel-ways">
         {(Object.keys(OFFERS) as Way[])
-          .filter((other) => other !== way)
+          .filter((other) => challenge || other !== way)
           .map((other) => (
             <button
               key={other}
@@ -103,6 +112,7 @@ export function SignIn({ session, notice, demo, onClose }: Props) {
               className="panel-link"
               onClick={() => {
                 setWay(other);
+                setChallenge(null);
                 setFault(null);
               }}
             >
@@ -138,6 +148,22 @@ function AccountFields({ isNew }: { isNew: boolean }) {
         />
       </label>
     </>
+  );
+}
+
+function CodeField() {
+  return (
+    <label>
+      Code of your authenticator app, or a recovery code
+      <input
+        name="code"
+        required
+        autoFocus
+        autoComplete="one-time-code"
+        autoCapitalize="none"
+        spellCheck={false}
+      />
+    </label>
   );
 }
 
