@@ -55,7 +55,7 @@ export const EXAMPLES: Example[] = [
   {
     name: 'WatchExecutions',
     title: 'Watch a workspace',
-    teaches: 'Runs as they begin, change and end. Start `python3 dev.py simulate --workspace acme` beside it.',
+    teaches: 'A subscription: every run as it begins, changes and ends. See how to play a runtime beside it.',
     query: watchExecutions,
     variables: JSON.stringify({ workspaceId: SOME_WORKSPACE }, null, 2),
   },
