@@ -83,27 +83,37 @@ async def test_who_gets_no_connection_is_told_within_five_seconds_while_health_a
     assert await lines_of(running, "had none") == 0
 
 
+SEARCH = "query ($text: String) { workspaces(filter: {search: $text}) { nodes { id } } }"
+
+
 async def test_of_many_that_come_at_once_each_is_refused_in_time(
     running: Postgres, server: Served, measured: Measured
 ) -> None:
-    body = json.dumps(WORKSPACES).encode()
-    request = (
-        f"POST /graphql HTTP/1.1\r\nHost: server\r\nAuthorization: {bearer()['authorization']}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    token = bearer()["authorization"]
+
+    def request(number: int) -> bytes:
+        """Another one each time: identical reads that wait are one."""
+        body = json.dumps({"query": SEARCH, "variables": {"text": str(number)}}).encode()
+        return (
+            f"POST /graphql HTTP/1.1\r\nHost: server\r\nAuthorization: {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
+
     async with AsyncExitStack() as stack:
         sockets = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(1_200)]
         for _, writer in sockets:
             stack.callback(writer.close)
         having = await stack.enter_async_context(all_in_use(running, server))
 
-        async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> float:
+        async def ask(
+            number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> float:
             began = time.monotonic()
-            writer.write(request)
+            writer.write(request(number))
             assert b" 503 " in await reader.readline()
             return time.monotonic() - began
 
-        took = await asyncio.gather(*(ask(*each) for each in sockets))
+        took = await asyncio.gather(*(ask(n, *each) for n, each in enumerate(sockets)))
         # The last 200 came when 1,000 waited already, and need not wait for any of those.
         measured("1,200 at once: the first is refused with 503", min(took))
         measured("1,200 at once: the last is refused with 503", max(took))
