@@ -36,6 +36,8 @@ SERVER_COMMANDS = {
     "documents": "register what clients ask: documents add FILE... --to FILE",
     "simulate": "play a runtime: replay a workspace's workflows, to see live data",
     "tail": "follow the logs of an execution or of a workspace",
+    "deliver": "send what webhooks are to be told, beside servers that do not",
+    "rotate-credentials": "seal what is kept sealed under the present SECRET_KEY",
     "pgbouncer": "write the configuration of a PgBouncer for the database: pgbouncer --to DIR",
     "reap": "mark executions that fell silent as timed out",
     "maintain": "make coming months' partitions, take away what is older than plans keep",
@@ -60,13 +62,13 @@ The server ({lock}); each explains itself with --help:
 {server}
 
 Development ({dev_lock}):
-  test       run the tests; options and paths go to pytest
-  e2e        run those that take minutes: a browser, other clients, faults under live logs,
-             thousands of generated queries
-  lint       run every other check: {lints}
-  check      all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
-  bench      measure how fast the server answers, next to others
-  mutants    see that the tests notice every change of the compiler and the relations
+  test               run the tests; options and paths go to pytest
+  e2e                run those that take minutes: a browser, other clients, faults under live logs,
+                     thousands of generated queries
+  lint               run every other check: {lints}
+  check              all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
+  bench              measure how fast the server answers, next to others
+  mutants            see that the tests notice every change of the compiler and the relations
 
 The first run makes .venv and installs the locked packages; later ones start at once."""
 
@@ -85,7 +87,7 @@ def main(words: list[str]) -> int:
 
 
 def usage() -> str:
-    server = "\n".join(f"  {name:<10} {what}" for name, what in SERVER_COMMANDS.items())
+    server = "\n".join(f"  {name:<18} {what}" for name, what in SERVER_COMMANDS.items())
     lints = ", ".join(what for what, _ in LINTS)
     return USAGE.format(lock=TO_RUN, dev_lock=TO_DEVELOP, server=server, lints=lints)
 

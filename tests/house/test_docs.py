@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from graphql_api.cli import app
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -46,3 +48,15 @@ def test_every_decision_that_is_named_is_there() -> None:
     for page in PAGES:
         named = re.findall(r"\bADR (\d+)", prose(page))
         assert {int(each) for each in named} <= there, page
+
+
+def test_every_command_is_in_the_operators_guide_and_in_a_checkout() -> None:
+    guide = (ROOT / "docs/operate.md").read_text("utf-8")
+    rows = " ".join(re.findall(r"^\| (`.*?) \|", guide, re.MULTILINE))
+    told = set(re.findall(r"`([a-z-]+)", rows))
+    served = re.search(r"^SERVER_COMMANDS = \{$(.*?)^\}", (ROOT / "dev.py").read_text(), re.M | re.S)
+    commands = {name for name in app if not name.startswith("-")}
+
+    assert served
+    assert told == commands
+    assert set(re.findall(r'^    "([a-z-]+)":', served[1], re.MULTILINE)) == commands
