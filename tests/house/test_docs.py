@@ -54,7 +54,8 @@ def test_every_command_is_in_the_operators_guide_and_in_a_checkout() -> None:
     guide = (ROOT / "docs/operate.md").read_text("utf-8")
     rows = " ".join(re.findall(r"^\| (`.*?) \|", guide, re.MULTILINE))
     told = set(re.findall(r"`([a-z-]+)", rows))
-    served = re.search(r"^SERVER_COMMANDS = \{$(.*?)^\}", (ROOT / "dev.py").read_text(), re.M | re.S)
+    checkout = (ROOT / "dev.py").read_text("utf-8")
+    served = re.search(r"^SERVER_COMMANDS = \{$(.*?)^\}", checkout, re.MULTILINE | re.DOTALL)
     commands = {name for name in app if not name.startswith("-")}
 
     assert served
