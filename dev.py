@@ -66,7 +66,8 @@ Development ({dev_lock}):
   e2e                run those that take minutes: a browser, other clients, faults under live logs,
                      thousands of generated queries
   lint               run every other check: {lints}
-  check              all that CI runs: test, e2e, lint, the image's steps, the database on PostgreSQL 15
+  check              all that CI runs: test, e2e, lint, the image's steps, the database on
+                     PostgreSQL 15
   bench              measure how fast the server answers, next to others
   mutants            see that the tests notice every change of the compiler and the relations
 
