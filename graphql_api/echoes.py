@@ -7,9 +7,11 @@ from graphql import GraphQLError
 CUTS = (
     (re.compile(r"(\?)? ?[,;]? [Ff]ound: .*", re.DOTALL), r"\1"),
     (re.compile(r" value: .*", re.DOTALL), " value"),
+    (re.compile(r"(cannot represent an? \w+): .*", re.DOTALL), r"\1"),
+    (re.compile(r"Value (['\"]).*\1 (does not exist in)", re.DOTALL), r"The value \2"),
     (re.compile(r"((?:Block)?String) '.*", re.DOTALL), r"\1"),
 )
-"""What graphql-core writes behind these words is what it was sent."""
+"""What graphql-core and strawberry write behind these words is what they were sent."""
 
 
 def without_echo(error: GraphQLError) -> GraphQLError:

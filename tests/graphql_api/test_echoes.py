@@ -17,6 +17,11 @@ from graphql_api.echoes import without_echo
         ),
         ("Expected value of type 'X', but encountered error 'no'; found: 'b\nb'.", None),
         ("String cannot represent a non string value: ['b']", None),
+        ('Value cannot represent a UUID: "\'b". badly formed hexadecimal UUID string', None),
+        (
+            "Value 'b' does not exist in 'X' enum. Did you mean the enum value 'C'?",
+            "The value does not exist in 'X' enum. Did you mean the enum value 'C'?",
+        ),
         ("Syntax Error: Expected ':', found String 'b'.", None),
         ("Syntax Error: Unexpected BlockString 'b'.", None),
         ("Cannot query field 'b' on type 'Query'.", "Cannot query field 'b' on type 'Query'."),
