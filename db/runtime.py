@@ -198,7 +198,7 @@ async def retry(
 
 
 async def workspace_of(database: Database, id: UUID) -> UUID | None:
-    """Of an execution or a workflow; None where there is none."""
+    """Of an execution, a workflow or a deployment; None where there is none."""
     async with database.working() as transaction:
         return await transaction.value(WORKSPACE_OF, id)
 

@@ -5,7 +5,7 @@ Whoever watches is told after the commit.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -35,9 +35,6 @@ MOST_URL = 500
 MOST_LABEL = 50
 MOST_REASON = 2_000
 MOST_NAMED = 10
-
-SHAPES = Redaction()
-"""Hides what looks like a secret in the words of a runtime."""
 
 DEPLOYMENT = ("input", "deploymentId")
 PATHS = {
@@ -135,13 +132,14 @@ async def claim(
 async def report(context: Context, id: UUID, attempt: int | None, told: Reported) -> None:
     """It is up, in place of what was, or it has failed."""
     context.signed_in()
-    tools = None if told.tools is None else _checked_tools(told.tools)
+    redaction = await _redaction(context, id)
+    tools = None if told.tools is None else _checked_tools(told.tools, redaction)
     kept = Report(
         "failed" if told.failed else "deployed",
-        _checked_reason(told.reason),
+        _masked_reason(told.reason, redaction),
         _checked_url(told.url, "url"),
         _checked_url(told.health_url, "healthCheckUrl"),
-        _checked_health(told.health),
+        _checked_health(told.health, redaction),
         None if tools is None else Json(exact_json.write(tools).decode()),
     )
     with obeying(DEPLOYMENT, PATHS):
@@ -157,7 +155,7 @@ async def report(context: Context, id: UUID, attempt: int | None, told: Reported
 async def heartbeat(context: Context, id: UUID, attempt: int | None, health: str | None) -> Alive:
     """Its runtime lives."""
     context.signed_in()
-    checked = _checked_health(health)
+    checked = health and _checked_health(health, await _redaction(context, id))
     with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             alive = await deployment_changes.heartbeat(transaction, id, attempt, checked)
@@ -169,7 +167,7 @@ async def heartbeat(context: Context, id: UUID, attempt: int | None, health: str
 async def stop(context: Context, id: UUID, reason: str | None) -> None:
     """Take it down; its runtime hears of it at its next call."""
     context.signed_in()
-    said = _checked_reason(reason)
+    said = reason and _masked_reason(reason, await _redaction(context, id))
     with obeying(DEPLOYMENT, PATHS):
         async with context.writing() as transaction:
             await deployment_changes.stop(transaction, id, said or "It was taken down.")
@@ -256,17 +254,23 @@ def _checked_label(name: str | None) -> str | None:
     return name
 
 
-def _checked_reason(reason: str | None) -> str | None:
-    return None if reason is None else SHAPES.text(reason[:MOST_REASON])
+async def _redaction(context: Context, id: UUID) -> Redaction:
+    """What is hidden of what is said of this deployment."""
+    return await context.resources.known.redaction(context.resources.database, id)
 
 
-def _checked_health(health: str | None) -> str | None:
+def _masked_reason(reason: str | None, redaction: Redaction) -> str | None:
+    """Masked before it is cut: half a secret would not be known."""
+    return None if reason is None else redaction.text(reason)[:MOST_REASON]
+
+
+def _checked_health(health: str | None, redaction: Redaction) -> str | None:
     if health is not None and not 0 < len(health.strip()) <= len(health) <= MOST_LABEL:
         raise InvalidInput(
             f"A health has between 1 and {MOST_LABEL} characters, such as healthy.",
             ("input", "healthStatus"),
         )
-    return health
+    return None if health is None else redaction.text(health)[:MOST_LABEL]
 
 
 def _checked_url(url: str | None, field: str) -> str | None:
@@ -288,7 +292,9 @@ def _checked_url(url: str | None, field: str) -> str | None:
     return url
 
 
-def _checked_tools(tools: Sequence[tuple[str, str | None, Json]]) -> list[Tool]:
+def _checked_tools(
+    tools: Sequence[tuple[str, str | None, Json]], redaction: Redaction
+) -> list[Tool]:
     size = sum(len(name) + len(said or "") + len(schema) for name, said, schema in tools)
     if len(tools) > MOST_TOOLS or size > MOST_TOOL_BYTES:
         raise InvalidInput(
@@ -300,7 +306,23 @@ def _checked_tools(tools: Sequence[tuple[str, str | None, Json]]) -> list[Tool]:
     for n, name in enumerate(names):
         if name in names[:n]:
             raise InvalidInput(f"There are two tools {name}.", ("input", "tools", str(n), "name"))
-    return kept
+    return [
+        Tool(each.name, _masked(each.input_schema, redaction), _masked(each.description, redaction))
+        for each in kept
+    ]
+
+
+def _masked(said: Any, redaction: Redaction) -> Any:
+    """Its texts only: a parameter called ``password`` has a type, which is no secret."""
+    match said:
+        case str():
+            return redaction.text(said)
+        case list():
+            return [_masked(each, redaction) for each in said]  # pyright: ignore[reportUnknownVariableType]
+        case dict():
+            return {name: _masked(each, redaction) for name, each in said.items()}  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return said
 
 
 def _checked_tool(name: str, said: str | None, schema: Json, path: tuple[str, ...]) -> Tool:

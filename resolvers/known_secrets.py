@@ -69,7 +69,7 @@ class KnownSecrets:
         _keep(self._workspaces, id, workspace_id, MOST_PLACES)
 
     async def redaction(self, database: Database, id: UUID) -> Redaction:
-        """What hides the secrets of the workspace that an execution, or a workflow, is in.
+        """What hides the secrets of the workspace that an execution, workflow or deployment is in.
 
         Raises Unavailable.
         """
