@@ -6,7 +6,7 @@ from db.session import Viewer
 from tests.graphql_api.asking import Data
 from tests.graphql_api.rights.table import TEAM, WHO, World, member
 
-CREDENTIALS = {"apiKey": "made for a test"}
+CREDENTIALS = {"apiKey": "sk-only-of-a-test-7Hq2"}
 
 
 def connection(**more: object) -> Data:
