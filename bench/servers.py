@@ -109,7 +109,8 @@ def _lack_for_postgraphile() -> str | None:
         return "there is no Node"
     if not (POSTGRAPHILE / "node_modules").exists():
         say("Installing PostGraphile")
-        words = ["npm", "ci", "--no-audit", "--no-fund"]
+        # not `ci`: the lock cannot hold the Node of other machines
+        words = ["npm", "install", "--no-save", "--no-audit", "--no-fund"]
         done = subprocess.run(  # noqa: S603
             words, cwd=POSTGRAPHILE, capture_output=True, text=True, check=False
         )
