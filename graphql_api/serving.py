@@ -5,6 +5,7 @@ workers, watches over them. Whatever ends it, PostgreSQL stops cleanly and no wo
 """
 
 import asyncio
+import gc
 import http.client
 import multiprocessing
 import os
@@ -59,6 +60,11 @@ def application() -> Starlette:
         threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     app = create_app(settings)
     app.state.draining.begin_on_signals(asyncio.get_running_loop(), settings.drain_seconds)
+    # The schema and its modules stay. To look through them now and then stopped all requests for
+    # 40 ms and more.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     return app
 
 
