@@ -28,7 +28,7 @@ NESTED_GRAPH = (EXAMPLES / "NestedGraph.graphql").read_text()
 QUERIES = [
     pytest.param(path.read_text(), id=path.stem)
     for path in sorted(EXAMPLES.glob("*.graphql"))
-    if "\nmutation" not in path.read_text()
+    if "\nquery" in path.read_text()
 ]
 TABLES = ("users", "workspaces", "workflows", "workflow_versions", "executions", "execution_logs")
 

@@ -45,7 +45,7 @@ class Server(NamedTuple):
             answer = await client.post(
                 f"{self.address}/graphql", json={"query": "{ __typename }"}, timeout=10
             )
-        return answer.json() == {"data": {"__typename": "Query"}}
+        return answer.json()["data"] == {"__typename": "Query"}
 
 
 @asynccontextmanager
