@@ -26,6 +26,8 @@ subscription ($id: ID!, $after: String) {
 """
 RUNNING = CHANGES.replace("after: $after", "after: $after, filter: {status: [RUNNING]}")
 TEAM = sample.of("workspace 1")
+# A change that counts nothing: a counter would be locked until the transaction ends.
+CHANGE = "UPDATE executions SET memory_usage_mb = 1 WHERE id = $1"
 
 
 async def test_an_execution_is_sent_as_it_is_and_when_it_ends(
@@ -91,12 +93,12 @@ async def test_a_change_that_is_committed_late_is_sent(
     here: Process, root: "Connection[Record]", watched_url: str
 ) -> None:
     """A transaction that began earlier and commits later has the lower number."""
-    slow = await superuser_of(watched_url)
+    late, slow = await begin(root), await superuser_of(watched_url)
     async with here.watch(CHANGES, id=TEAM) as watcher:
         await watcher.next()
         transaction = slow.transaction()
         await transaction.start()
-        late = await begin(slow)
+        await slow.execute(CHANGE, late)
         early = await begin(root)
         here.streams.touch(TEAM)
         first = await watcher.next()
@@ -171,11 +173,10 @@ async def test_a_workflow_is_sent_when_it_changes_and_not_once_it_is_gone(
 async def test_what_was_there_before_is_not_sent_though_an_older_transaction_runs(
     here: Process, root: "Connection[Record]", watched_url: str
 ) -> None:
-    slow = await superuser_of(watched_url)
+    before, slow = await begin(root), await superuser_of(watched_url)
     transaction = slow.transaction()
     await transaction.start()
-    await begin(slow)
-    await begin(root)
+    await slow.execute(CHANGE, before)
     async with here.watch(CHANGES, id=TEAM) as watcher:
         assert (await watcher.next())["executions"] == []
         after = await begin(root)
