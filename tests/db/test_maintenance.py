@@ -432,11 +432,16 @@ class TestBesideOthers:
             return count
 
         writing = asyncio.create_task(write())
-        done = await ran(world, secrets)
+        dropped: list[str] = []
+        for _ in range(10):  # a month that somebody held is the next run's
+            done = await ran(world, secrets)
+            dropped += done.months_dropped
+            if not done.waiting:
+                break
         over.set()
 
         assert await writing > 0
-        assert len(done.months_dropped) == 6 * len(TABLES)
+        assert len(dropped) == len(set(dropped)) == 6 * len(TABLES)
 
 
 async def executed_now(world: World, team: Team) -> UUID:
