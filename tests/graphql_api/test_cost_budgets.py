@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -149,7 +149,7 @@ async def test_a_query_with_a_part_at_hand_takes_no_statement_more(
 
 def open_for_sign_in(platform: Platform) -> list[Any]:
     """The connections through which parts of budgets are taken."""
-    holders: Any = platform.database.auth._holders  # type: ignore[attr-defined] # pyright: ignore
+    holders = cast("Any", platform.database.auth)._holders
     return [holder._con for holder in holders if holder._con is not None]
 
 
