@@ -21,12 +21,10 @@ import asyncpg
 import httpx
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType
-from joserfc.jwk import RSAKey
 
 from db.embedded import LOG, embedded
 from graphql_api.schema import schema
 from tests import sample
-from tests.graphql_api.rights import accounts
 from tests.graphql_api.rights.table import MUTATIONS
 from tests.graphql_api.sign_in.providers import CLIENT_SECRET
 from tests.graphql_api.wires import serving as serving_app
@@ -121,7 +119,7 @@ async def serving(
 
 @asynccontextmanager
 async def company() -> AsyncGenerator[Echoing]:
-    issuer = Echoing(key=RSAKey.generate_key(2048, {"kid": "1"}))
+    issuer = Echoing()
     async with serving_app(issuer.app()) as address:
         issuer.url = f"http://{address}"
         yield issuer
@@ -134,7 +132,7 @@ def told_to_the_server(smtp_url: str, issuer: Echoing) -> dict[str, str]:
         "PUBLIC_URL": PUBLIC_URL,
         "REQUIRE_VERIFIED_EMAIL": "false",
         "OAUTH_PROVIDERS": issuer.setting(),
-        "OAUTH_REDIRECT_URIS": f"{REDIRECT_URI},{accounts.REDIRECT_URI}",
+        "OAUTH_REDIRECT_URIS": REDIRECT_URI,
     }
 
 

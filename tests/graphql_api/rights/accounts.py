@@ -10,7 +10,8 @@ from db.session import Viewer
 from resolvers.passwords import Passwords
 from resolvers.tokens import digest, new_one_time_token
 from tests.graphql_api.asking import Data
-from tests.graphql_api.rights.table import World, anybody, signed_in
+from tests.graphql_api.rights.table import WHO, World, anybody, signed_in
+from tests.graphql_api.sign_in.providers import REDIRECT_URI, agreed
 
 PASSWORD = "correct horse battery staple"
 SESSION = "accessToken refreshToken"
@@ -164,11 +165,31 @@ async def nothing(_world: World, _asker: Viewer) -> Data:
     return {}
 
 
-REDIRECT_URI = "https://app.example.org/signed-in"
-
-
 async def flow(_world: World, _asker: Viewer) -> Data:
     return {"input": {"provider": "github", "redirectUri": REDIRECT_URI}}
+
+
+async def returned(world: World, *, link_to: Viewer | None = None) -> Data:
+    """What a browser comes back with from the company, which knows somebody new."""
+    who = uuid4().hex
+    world.issuer.user = {"sub": who, "email": f"{who}@example.org", "email_verified": True}
+    begun = await world.done(
+        "beginOAuth",
+        link_to or Viewer(),
+        "authorizationUrl flow",
+        input={"provider": "company", "redirectUri": REDIRECT_URI, "link": link_to is not None},
+    )
+    code, state = await agreed(begun["authorizationUrl"])
+    return {"input": {"flow": begun["flow"], "code": code, "state": state}}
+
+
+async def arrival(world: World, _asker: Viewer) -> Data:
+    return await returned(world)
+
+
+async def link(world: World, asker: Viewer) -> Data:
+    """The end of a flow that whoever asks began; of another's, where they may begin none."""
+    return await returned(world, link_to=asker if asker.user_id else WHO["viewer"])
 
 
 RIGHTS = {
@@ -190,14 +211,10 @@ RIGHTS = {
     "revokeSession": signed_in(session, "one's own"),
     "revokeOtherSessions": signed_in(nothing),
     "beginOAuth": anybody(flow),
-    "completeOAuth": anybody(nothing, "whoever comes back from the provider")._replace(
-        tried="tests/graphql_api/sign_in/test_oauth.py"
-    ),
-    "linkOAuth": signed_in(nothing, "whoever comes back from the provider")._replace(
-        tried="tests/graphql_api/sign_in/test_oauth.py"
-    ),
+    "completeOAuth": anybody(arrival, "whoever comes back from the provider"),
+    "linkOAuth": signed_in(link, "whoever comes back from the provider"),
     "unlinkOAuth": signed_in(identity, "one's own, but for the last way in"),
     "deleteAccount": signed_in(
-        nothing, "with the password and a code, and not while others work in a workspace of theirs"
-    )._replace(tried="tests/graphql_api/sign_in/test_profiles.py"),
+        password, "with the password and a code, and not while others work in a workspace of theirs"
+    )._replace(last=True),
 }

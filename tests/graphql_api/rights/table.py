@@ -11,6 +11,7 @@ from graphql_api.schema import schema
 from graphql_api.ways import named_type
 from tests import sample
 from tests.graphql_api.asking import Asking, Data
+from tests.graphql_api.sign_in.providers import Issuer
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -34,10 +35,20 @@ def declared_type(mutation: str, argument: str) -> str:
 
 
 class World:
-    """A database with the sample in it, where mutations are tried on team 1."""
+    """A database with the sample in it, where mutations are tried on team 1.
 
-    def __init__(self, ask: Asking, database: Database, superuser: "Connection[Record]") -> None:
+    ``issuer`` is the provider ``company``, by whose word people sign in.
+    """
+
+    def __init__(
+        self,
+        ask: Asking,
+        database: Database,
+        superuser: "Connection[Record]",
+        issuer: Issuer,
+    ) -> None:
         self.ask, self.database, self.superuser = ask, database, superuser
+        self.issuer = issuer
 
     async def done(self, mutation: str, asker: Viewer, fields: str = "", **given: Any) -> Data:
         """The payload of a mutation that succeeds, to make what another is tried on."""
@@ -60,13 +71,33 @@ class World:
             payload["errors"] += item["errors"]
         return payload
 
-    async def viewer(self, asker: str, scope: str | None) -> Viewer:
-        """Who asks. A key is made for the occasion."""
+    async def viewer(self, asker: str, right: "Right") -> Viewer:
+        """Who asks. A key is made for the occasion, and so is who does not outlive it."""
+        if asker in PEOPLE and right.last:
+            return Viewer(await self.newcomer(asker))
         if not asker.startswith("key"):
             return WHO[asker]
         every: list[str] = await self.superuser.fetchval("SELECT app.known_scopes()")
-        scopes = [each for each in every if (each == scope) is (asker == "key")]
+        scopes = [each for each in every if (each == right.scope) is (asker == "key")]
         return Viewer(api_key_id=await self.key(scopes))
+
+    async def newcomer(self, role: str) -> UUID:
+        """A new user: a stranger, a member of team 1, or the owner of a workspace of their own."""
+        user: UUID = await self.superuser.fetchval(
+            "INSERT INTO users (email, name) VALUES ($1, 'New') RETURNING id",
+            f"{uuid4()}@example.org",
+        )
+        if role == "owner":
+            async with self.database.writing(Viewer(user)) as transaction:
+                await transaction.value("SELECT app.create_workspace('W', $1)", f"w-{uuid4()}")
+        elif role in ROLES:
+            await self.superuser.execute(
+                "INSERT INTO workspace_users (workspace_id, user_id, role) VALUES ($1, $2, $3)",
+                TEAM,
+                user,
+                role,
+            )
+        return user
 
     async def key(self, scopes: list[str]) -> UUID:
         """A new API key of team 1, made by its owner."""
@@ -89,7 +120,7 @@ on included."""
 class Right(NamedTuple):
     """Who of ASKERS is allowed a mutation; ``scope`` is what allows it to a key.
 
-    ``tried`` names where its cells are tried, for what takes more than a call.
+    ``last``: it is the last that whoever is allowed it does, so that each is somebody new.
     """
 
     allowed: Set[str]
@@ -97,7 +128,7 @@ class Right(NamedTuple):
     scope: str | None = None
     note: str = ""
     """For the document: what a table cannot say."""
-    tried: str = ""
+    last: bool = False
 
 
 def anybody(given: Given, note: str = "") -> Right:

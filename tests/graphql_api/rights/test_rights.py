@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from db.secrets import Secrets
 from db.session import connect
 from resolvers.oauth import Provider, Providers
 from tests import sample
 from tests.graphql_api.asking import Asking
-from tests.graphql_api.rights import RIGHTS, accounts
+from tests.graphql_api.rights import RIGHTS
 from tests.graphql_api.rights.document import document
 from tests.graphql_api.rights.table import ASKERS, MUTATIONS, World
+from tests.graphql_api.sign_in.providers import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REDIRECT_URI,
+    issuing,
+)
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 DOCUMENT = Path(__file__).parents[3] / "docs/permissions.md"
 REFUSED = {"UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN"}
-CELLS = [
-    (mutation, asker)
-    for mutation, right in RIGHTS.items()
-    for asker in ASKERS
-    if not right.tried
-]
-GITHUB = Provider(name="github", client_id="us", client_secret="ours")
+CELLS = [(mutation, asker) for mutation in RIGHTS for asker in ASKERS]
+GITHUB = Provider(name="github", client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +42,11 @@ async def world(
     url = await new_database(template)
     superuser: Connection[Record] = await asyncpg.connect(url)
     await sample.fill(superuser)
-    async with connect(url, secrets, size=4) as database:
-        providers = Providers([GITHUB], [accounts.REDIRECT_URI])
+    async with connect(url, secrets, size=4) as database, issuing() as issuer:
+        company = replace(GITHUB, name="company", issuer=issuer.url, trust_email=True)
+        providers = Providers([GITHUB, company], [REDIRECT_URI])
         ask = asking(database, "loaders", providers=providers)
-        yield World(ask, database, superuser)
+        yield World(ask, database, superuser, issuer)
     await superuser.close()
 
 
@@ -60,7 +63,7 @@ async def test_a_mutation_is_done_for_those_who_may_and_refused_to_others(
     world: World, mutation: str, asker: str
 ) -> None:
     right = RIGHTS[mutation]
-    viewer = await world.viewer(asker, right.scope)
+    viewer = await world.viewer(asker, right)
     given = await right.given(world, viewer)
     audited = await world.superuser.fetchval("SELECT count(*) FROM audit_logs")
 

@@ -32,7 +32,7 @@ class Endpoint:
     user: dict[str, Any] = field(default_factory=lambda: {})
     emails: list[dict[str, Any]] = field(default_factory=lambda: [])
     codes: dict[str, dict[str, str]] = field(default_factory=lambda: {})
-    key: RSAKey | OctKey = field(default_factory=lambda: RSAKey.generate_key(2048))
+    key: RSAKey | OctKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1"}))
     published: RSAKey | None = None
     """What it shows as its key, if another than it signs with."""
     claims: dict[str, Any] = field(default_factory=lambda: {})
