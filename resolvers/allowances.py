@@ -1,4 +1,4 @@
-"""How often something may be tried: guesses at passwords and codes, messages, new accounts.
+"""How often something may be tried: guesses at passwords and codes, messages, new accounts, tests.
 
 Each allowance grows back by itself, one try after another, so nobody is locked out for good. Tries
 are counted before it is known whether they are right: of many at once none slips through. Who turns
@@ -9,6 +9,7 @@ import hashlib
 import ipaddress
 from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from db import accounts
 from db.session import Client
@@ -44,6 +45,7 @@ MESSAGES_TO_ONE_ADDRESS = Allowance(3, 10 * MINUTE)
 MESSAGES_FROM_ONE_PLACE = Allowance(30, MINUTE)
 ACCOUNTS_FROM_ONE_PLACE = Allowance(100, MINUTE / 6)
 FLOWS_FROM_ONE_PLACE = Allowance(100, MINUTE / 6)
+TESTS_IN_ONE_WORKSPACE = Allowance(10, MINUTE / 10)
 
 
 def password_guess(account: str, client: Client, *, known_here: bool = False) -> list[Turn]:
@@ -81,7 +83,14 @@ def new_flow(client: Client) -> list[Turn]:
     return _by(FLOWS_FROM_ONE_PLACE, "flows", place_of(client))
 
 
-async def spend(resources: Resources, turns: list[Turn]) -> None:
+def integration_test(workspace_id: UUID) -> list[Turn]:
+    """A call to an outside service, whoever of the workspace asks for it."""
+    return [Turn(TESTS_IN_ONE_WORKSPACE, ("integration test", str(workspace_id)))]
+
+
+async def spend(
+    resources: Resources, turns: list[Turn], said: str = "That was tried too often;"
+) -> None:
     """Raises RateLimited where one of the allowances is used up; then none is spent."""
     if not turns:
         return
@@ -92,7 +101,7 @@ async def spend(resources: Resources, turns: list[Turn]) -> None:
         [turn.allowance.most for turn in turns],
     )
     if again:
-        raise RateLimited(again, "That was tried too often;")
+        raise RateLimited(again, said)
 
 
 async def give_back(resources: Resources, turns: list[Turn]) -> None:

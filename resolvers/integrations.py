@@ -16,7 +16,7 @@ from db.integrations import IntegrationRow, IntegrationStatus, NewIntegration
 from db.json import Json
 from db.sealing import NotOpened
 from db.session import Writing
-from resolvers import probes
+from resolvers import allowances, probes
 from resolvers.context import Context
 from resolvers.errors import Conflict, Forbidden, InvalidInput, NotFound
 from resolvers.outgoing import NotCalled, Reply
@@ -153,7 +153,10 @@ async def delete(context: Context, id: UUID, *, force: bool) -> None:
 
 
 async def test(context: Context, id: UUID) -> None:
-    """Ask the service whether the credentials work, and store what it said: works or not."""
+    """Ask the service whether the credentials work, and store what it said: works or not.
+
+    Raises RateLimited where the workspace has just tested many.
+    """
     row = await _changeable(context, id, ("id",))
     probe = probes.probe_of(row.service_name, row.test_method, row.test_url)
     if probe is None or row.service_type == "custom":
@@ -162,6 +165,8 @@ async def test(context: Context, id: UUID) -> None:
             " credentials, and a type other than custom.",
             ("id",),
         )
+    turns = allowances.integration_test(row.workspace_id)
+    await allowances.spend(context.resources, turns, "This workspace has tested many just now;")
     result = await _tried(context, row, probe)
     written = Json(msgspec.json.encode(result).decode())
     async with context.writing() as transaction:

@@ -222,7 +222,8 @@ class IntegrationMutations:
 
     @strawberry.mutation(
         description="Call the service with the credentials, and keep whether it took them. Only"
-        " addresses of the public internet are called, redirects are not followed. For admins."
+        " addresses of the public internet are called, redirects are not followed. A workspace has"
+        " ten tests at once, and one more every six seconds (`RATE_LIMITED`). For admins."
     )
     async def test_integration(self, info: Info, id: Id) -> TestIntegrationPayload:
         try:

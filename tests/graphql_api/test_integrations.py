@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from db import credentials
 from db.secrets import Secrets
 from db.session import Database, Viewer, connect
+from resolvers import allowances
 from resolvers.outgoing import Outgoing
 from tests import sample
 from tests.graphql_api.asking import Asking
@@ -28,6 +30,7 @@ ADMIN = WHO["admin"]
 TEAM = sample.of("workspace 1")
 SECRET = "xoxb-17653672481-19874698323"
 
+ERROR = "code message path ... on RateLimitedError { resetAt }"
 INTEGRATION = """
 integration {
   databaseId serviceName serviceType accountName scopes status testMethod testUrl testResult
@@ -58,7 +61,7 @@ class Platform:
         self.ask, self.database, self.superuser = ask, database, superuser
 
     async def __call__(self, name: str, viewer: Viewer = ADMIN, **given: Any) -> Data:
-        fields = FIELDS.get(name, f"errors {{ code message path }} {INTEGRATION}")
+        fields = FIELDS.get(name, f"errors {{ {ERROR} }} {INTEGRATION}")
         if name == "testIntegration":
             query = f"mutation ($id: ID!) {{ {name}(id: $id) {{ {fields} }} }}"
             return (await self.ask(query, viewer, **given))[name]
@@ -83,7 +86,12 @@ class Platform:
     async def opened(self, id: str) -> dict[str, str] | None:
         return await credentials.to_test(self.database, UUID(id))
 
+    async def untested(self) -> None:
+        """As if nothing had been tested for long."""
+        await self.superuser.execute("DELETE FROM secret.allowances")
+
     async def tested(self, id: str) -> Data:
+        await self.untested()
         return await self.done("testIntegration", id=id)
 
     async def live(self, config: Data, status: str = "deploying") -> UUID:
@@ -458,6 +466,30 @@ async def test_credentials_that_do_not_open_are_told_apart(platform: Platform) -
     )
 
     assert (await platform.tested(id))["testResult"]["error"] == "CREDENTIALS_UNREADABLE"
+
+
+async def test_of_many_tests_at_once_a_workspace_has_as_many_as_it_is_allowed(
+    platform: Platform,
+) -> None:
+    await platform.untested()
+    async with listening(saying("200 OK")) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        ids = [await platform.connected(testUrl=url) for _ in range(2)]
+        asked = [platform("testIntegration", id=ids[n % 2]) for n in range(24)]
+        refused = [each["errors"] for each in await asyncio.gather(*asked) if each["errors"]]
+
+        now, most = datetime.now(UTC), allowances.TESTS_IN_ONE_WORKSPACE.most
+        assert len(server.requests) == 24 - len(refused) == most == 10
+        for (error,) in refused:
+            assert error["code"] == "RATE_LIMITED"
+            assert "This workspace" in error["message"]
+            until_then = datetime.fromisoformat(error["resetAt"]) - now
+            assert timedelta(seconds=-2) < until_then <= timedelta(seconds=6)
+
+        other = new(workspaceId=str(sample.of("workspace 2")), testUrl=url)
+        elsewhere = sample.viewers(2)["admin"]
+        made = await platform.done("createIntegration", elsewhere, **other)
+        assert await platform.done("testIntegration", elsewhere, id=made["databaseId"])
 
 
 # The database
