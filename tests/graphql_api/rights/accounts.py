@@ -171,6 +171,7 @@ async def flow(_world: World, _asker: Viewer) -> Data:
 
 async def returned(world: World, *, link_to: Viewer | None = None) -> Data:
     """What a browser comes back with from the company, which knows somebody new."""
+    assert world.issuer
     who = uuid4().hex
     world.issuer.user = {"sub": who, "email": f"{who}@example.org", "email_verified": True}
     begun = await world.done(

@@ -37,7 +37,7 @@ def declared_type(mutation: str, argument: str) -> str:
 class World:
     """A database with the sample in it, where mutations are tried on team 1.
 
-    ``issuer`` is the provider ``company``, by whose word people sign in.
+    ``issuer``, where there is one, is the provider ``company``, by whose word people sign in.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class World:
         ask: Asking,
         database: Database,
         superuser: "Connection[Record]",
-        issuer: Issuer,
+        issuer: Issuer | None = None,
     ) -> None:
         self.ask, self.database, self.superuser = ask, database, superuser
         self.issuer = issuer

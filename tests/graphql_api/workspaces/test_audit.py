@@ -55,7 +55,7 @@ async def known(world: World) -> set[UUID]:
 async def test_a_change_is_logged_with_who_and_from_where(world: World, mutation: str) -> None:
     right = RIGHTS[mutation]
     who = next((role for role in reversed(ROLES) if role in right.allowed), "key")
-    asker = await world.viewer(who, right.scope)
+    asker = await world.viewer(who, right)
     given = await right.given(world, asker)
     before = await known(world)
 
