@@ -9,6 +9,7 @@ from db.plan import write
 from graphql_api.arguments import Request
 from graphql_api.plan import Compiler
 from graphql_api.schema import schema
+from resolvers.context import Asker
 
 
 def compiled(document: str, variables: dict[str, Any]) -> tuple[str, list[object]]:
@@ -20,5 +21,5 @@ def compiled(document: str, variables: dict[str, Any]) -> tuple[str, list[object
     values = get_variable_values(core, operation.variable_definitions or (), variables)
     if not isinstance(values, VariableValues):
         raise values[0]
-    request = Request(values)
-    return write(Compiler(schema, {}, values).operation(operation), request), request.values
+    request = Request(values, Asker())
+    return write(Compiler(schema, {}, values).operation(operation).sql, request), request.values

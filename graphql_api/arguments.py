@@ -9,14 +9,15 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 
 from db.relation import Statement
+from resolvers.context import Asker
 
 
 class Request(Statement):
-    """The statement of one request, with the variables it is written for."""
+    """The statement of one request, with the variables it is written for and who asks."""
 
-    def __init__(self, variables: VariableValues) -> None:
+    def __init__(self, variables: VariableValues, asker: Asker) -> None:
         super().__init__()
-        self.variables = variables
+        self.variables, self.asker = variables, asker
         self.arguments: dict[int, dict[str, Any]] = {}
         """Those of each field that has variables among them, read once."""
 

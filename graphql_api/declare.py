@@ -39,6 +39,8 @@ from graphql_api.ways import (
     LookedUp,
     LookedUpAll,
     Related,
+    Rowless,
+    Same,
     Way,
     check_ids,
     identified,
@@ -48,7 +50,7 @@ from graphql_api.ways import (
     promises,
     way_of,
 )
-from resolvers.context import Info
+from resolvers.context import Asker, Info
 from resolvers.errors import NotFound
 
 T = TypeVar("T")
@@ -71,6 +73,20 @@ def column(name: str) -> Any:
         return getattr(root, name)
 
     return _field(resolve, Column(name))
+
+
+def same(column: str, brought: Callable[[Asker], UUID | None]) -> Any:
+    """Whether ``column`` is the id that whoever asks brings along."""
+
+    def resolve(root: strawberry.Parent[Any], info: Info) -> bool:
+        return getattr(root, column) == brought(info.context.asker)
+
+    return _field(resolve, Same(column, brought))
+
+
+def rowless(resolver: Callable[..., Any]) -> Any:
+    """What ``resolver`` computes of what the process knows, reading no row: a field of Query."""
+    return _field(resolver, Rowless(), inspect.getdoc(resolver))
 
 
 def related(relation: One[Any], *, given: Given | None = None, **bound: str) -> Any:
@@ -206,7 +222,7 @@ def _taking(resolve: Callable[..., Any], arguments: list[inspect.Parameter]) -> 
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(column, related, listed, connected, looked_up)
+    kw_only_default=True, field_specifiers=(column, same, related, listed, connected, looked_up)
 )
 def over(row: type[msgspec.Struct], by_id: One[Any] | None = None) -> Callable[[type[T]], type[T]]:
     """Declare a type whose plain fields are read straight off ``row``.
@@ -341,6 +357,8 @@ def _fault(field: GraphQLField, row: type[msgspec.Struct] | None) -> str | None:
                 return f"no column {name}"
             if promises(field) and nullable(row, name):
                 return f"column {name} may be null"
+        case Same(name) if columns.get(name) is not UUID:
+            return f"no column {name} of ids"
         case Followed(relation, bound):
             return _misfit(field, relation, bound, row)
         case _:

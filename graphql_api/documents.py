@@ -2,7 +2,7 @@
 neither parsing nor validation."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,14 +19,13 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
-from db.plan import Sql
 from graphql_api import metrics
 from graphql_api.coercion import Coercion, Variables
 from graphql_api.cost import Cost, cost_of
 from graphql_api.echoes import without_echo
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
 from graphql_api.messages import Body, RequestFault, request_fault
-from graphql_api.plan import Declined
+from graphql_api.plan import Declined, Plan, bare
 from graphql_api.trusted import Trusted
 
 MOST_DOCUMENTS = 1000
@@ -44,13 +43,12 @@ class Document:
     switches: tuple[str, ...]
     variables: Variables | None
     counted: metrics.Counted
-    plans: dict[tuple[object, ...], Sql | Declined] = field(default_factory=lambda: {})
+    plans: dict[tuple[object, ...], Plan | Declined] = field(default_factory=lambda: {})
 
     @cached_property
     def bare(self) -> DocumentNode:
-        """The operation without its variables: for who has their values already."""
-        operation = replace(self.operation, variable_definitions=())
-        return DocumentNode(definitions=(operation, *self.fragments.values()))
+        """The operation without its variables."""
+        return bare(self.operation, self.fragments, self.operation.selection_set.selections)
 
 
 class Documents:

@@ -7,6 +7,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar, cast
 
+import msgspec
 import strawberry
 from graphql import (
     DocumentNode,
@@ -21,7 +22,7 @@ from graphql.execution.values import VariableValues
 
 from db import tracing
 from db.errors import BadValue, Unavailable
-from db.plan import BROKEN_PROMISE, Sql, write
+from db.plan import BROKEN_PROMISE, write
 from db.relation import InvalidArgument
 from db.session import Reads
 from graphql_api import budgets, metrics
@@ -38,7 +39,7 @@ from graphql_api.messages import (
     refused,
     request_fault,
 )
-from graphql_api.plan import Compiler, Declined
+from graphql_api.plan import Compiler, Declined, Plan
 from graphql_api.sharing import Subscriptions
 from graphql_api.trusted import Trusted
 from resolvers.context import Asker, Context, Resources
@@ -162,15 +163,17 @@ class Executor:
         """
         document = self._documents.of(body)
         variables, _ = self._documents.variables(document, body.variables or {})
-        sql, values = self._written(document, variables)
+        sql, values = self._written(self._plan(document, variables), variables, asker)
         return sql, await self._resources.database.explain(asker.viewer, sql, values)
 
     async def _planned(
         self, document: Document, variables: VariableValues, asker: Asker, after: int
     ) -> str:
         """The data, as the plan answers. Raises Declined where it steps aside."""
+        plan = self._plan(document, variables)
+        beside = await self._beside(plan, variables, asker)
         began = perf_counter()
-        sql, values = self._written(document, variables)
+        sql, values = self._written(plan, variables, asker)
         written = perf_counter()
         try:
             data = await self._first(
@@ -182,17 +185,32 @@ class Executor:
         metrics.DATABASE.observe(perf_counter() - written)
         if BROKEN_PROMISE in data:
             raise Declined("broken promise")
-        return data
+        return merged(plan.keys, data, beside) if beside else data
 
-    def _written(self, document: Document, variables: VariableValues) -> tuple[str, list[object]]:
+    async def _beside(
+        self, plan: Plan, variables: VariableValues, asker: Asker
+    ) -> dict[str, Any]:
+        """What the plan leaves to Python. Raises Declined where an error is among it: how far that
+        reaches is for one path to say."""
+        if plan.beside is None:
+            return {}
+        told = await self._executed(plan.beside, variables, Context(self._resources, asker))
+        if "errors" in told:
+            raise Declined("error in Python")
+        return told["data"]
+
+    def _written(
+        self, plan: Plan, variables: VariableValues, asker: Asker
+    ) -> tuple[str, list[object]]:
         """The statement of one request. Raises Declined."""
-        plan, request = self._plan(document, variables), Request(variables)
+        request = Request(variables, asker)
         try:
-            return write(plan, request), request.values
+            return write(plan.sql, request), request.values
         except (InvalidArgument, GraphQLError):
             raise Declined("bad argument") from None
 
-    def _plan(self, document: Document, variables: VariableValues) -> Sql:
+    def _plan(self, document: Document, variables: VariableValues) -> Plan:
+        """Raises Declined."""
         if self._only == "loaders":
             raise Declined("not wanted")
         key = tuple(variables.coerced.get(name) for name in document.switches)
@@ -206,7 +224,7 @@ class Executor:
             raise plan
         return plan
 
-    def _compiled(self, document: Document, variables: VariableValues) -> Sql | Declined:
+    def _compiled(self, document: Document, variables: VariableValues) -> Plan | Declined:
         compiler = Compiler(self._schema, document.fragments, variables)
         try:
             return compiler.operation(document.operation)
@@ -232,7 +250,7 @@ class Executor:
         """What a mutation did; and after what moment its asker is to read, if not at any."""
         context, replica = Context(self._resources, asker), self._resources.replica
         try:
-            told = await self._executed(document, variables, context)
+            told = await self._executed(document.bare, variables, context)
         finally:
             if replica:
                 replica.wrote(context.asker.viewer)
@@ -248,22 +266,29 @@ class Executor:
     async def _loaded(
         self, document: Document, variables: VariableValues, asker: Asker, reads: Reads
     ) -> Answer:
-        told = await self._executed(document, variables, Context(self._resources, asker, reads))
+        context = Context(self._resources, asker, reads)
+        told = await self._executed(document.bare, variables, context)
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 
     async def _executed(
-        self, document: Document, variables: VariableValues, context: Context
+        self, document: DocumentNode, variables: VariableValues, context: Context
     ) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""
         try:
             with metrics.LOADERS.time(), tracing.span("resolvers"):
-                result = executed(self._core, document.bare, variables, context)
+                result = executed(self._core, document, variables, context)
                 if not isinstance(result, ExecutionResult):
                     result = await result
         finally:
             await context.end()
         return response(result, changed=context.changed)
+
+
+def merged(keys: tuple[str, ...], data: str, beside: dict[str, Any]) -> str:
+    """The data of both, in the order of the response's keys; every value as it was written."""
+    values = msgspec.json.decode(data, type=dict[str, msgspec.Raw]) | beside
+    return encode({key: values[key] for key in keys}).decode()
 
 
 def read_after(body: Body) -> int:

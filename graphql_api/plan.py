@@ -5,11 +5,15 @@ what only Python can compute, or would have to refuse, goes to the loaders, so t
 meaning.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import strawberry
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -54,6 +58,8 @@ from graphql_api.ways import (
     Listed,
     LookedUp,
     LookedUpAll,
+    Rowless,
+    Same,
     check_ids,
     identified,
     named_type,
@@ -61,6 +67,7 @@ from graphql_api.ways import (
     promises,
     way_of,
 )
+from resolvers.context import Asker
 
 LONGEST_NAME = 63
 MOST_RELATIONS = 100
@@ -71,6 +78,8 @@ PAGE_INFO: Mapping[str, Sql] = {
     "endCursor": base64('page."end"'),
 }
 Sets = Sequence[SelectionSetNode]
+Asked = Mapping[str, list[FieldNode]]
+"""The fields asked of a type, by their response keys."""
 
 
 class Declined(Exception):
@@ -79,6 +88,17 @@ class Declined(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Plan(NamedTuple):
+    """``sql`` answers with the fields that read rows, ``beside`` asks for those that read none.
+
+    ``beside`` is None where all read rows; ``keys`` are those of the response, in order.
+    """
+
+    sql: Sql
+    keys: tuple[str, ...]
+    beside: DocumentNode | None
 
 
 class Compiler:
@@ -94,27 +114,37 @@ class Compiler:
         self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
         self._relations = 0
 
-    def operation(self, node: OperationDefinitionNode) -> Sql:
-        if node.operation is not OperationType.QUERY or self._core.query_type is None:
+    def operation(self, node: OperationDefinitionNode) -> Plan:
+        query = self._core.query_type
+        if node.operation is not OperationType.QUERY or query is None:
             raise Declined(node.operation.value)
-        return json_object(self._cells(self._core.query_type, [node.selection_set], ""))
+        asked = self._collected(query, [node.selection_set])
+        beside = {key: nodes for key, nodes in asked.items() if takes_no_row(query, nodes[0])}
+        if beside and len(beside) == len(asked):
+            raise Declined("no row to read")
+        read = {key: nodes for key, nodes in asked.items() if key not in beside}
+        return Plan(
+            json_object(self._shown(query, read, "")),
+            tuple(asked),
+            bare(node, self._fragments, chain(*beside.values())) if beside else None,
+        )
 
     def _cells(self, type_: GraphQLObjectType, sets: Sets, alias: str) -> Sql:
-        collected = self._collected(type_, sets)
-        return cells({key: self._field(type_, nodes, alias) for key, nodes in collected.items()})
+        return self._shown(type_, self._collected(type_, sets), alias)
+
+    def _shown(self, type_: GraphQLObjectType, asked: Asked, alias: str) -> Sql:
+        return cells({key: self._field(type_, nodes, alias) for key, nodes in asked.items()})
 
     def _field(self, type_: GraphQLObjectType, nodes: list[FieldNode], alias: str) -> Sql:
         name = nodes[0].name.value
         if name == "__typename":
             return typename(type_)
-        if name.startswith("__"):
-            raise Declined("introspection")
         field = type_.fields[name]
         match way_of(field):
             case GlobalId():
                 return global_id(type_, alias)
-            case Column(column):
-                return leaf(field, f'{alias}."{column}"')
+            case Column() | Same() as way:
+                return leaf(field, way, alias)
             case Followed() as way:
                 return self._followed(field, nodes, way, alias)
             case LookedUp() as way:
@@ -349,6 +379,26 @@ class Compiler:
         return type_
 
 
+def bare(
+    operation: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    selections: Iterable[SelectionNode],
+) -> DocumentNode:
+    """The operation without its variables, for who has their values already; of its root's fields
+    only these."""
+    selected = SelectionSetNode(selections=tuple(selections))
+    operation = replace(operation, variable_definitions=(), selection_set=selected)
+    return DocumentNode(definitions=(operation, *fragments.values()))
+
+
+def takes_no_row(query: GraphQLObjectType, node: FieldNode) -> bool:
+    """Whether this field of the root reads nothing: introspection and what is declared so."""
+    name = node.name.value
+    if name.startswith("__"):
+        return name != "__typename"
+    return isinstance(way_of(query.fields[name]), Rowless)
+
+
 def bound(request: Request, relation: Relation[Any], key: Key) -> list[str]:
     """The key's values as parameters, to fill the relation's holes."""
     return [
@@ -374,8 +424,19 @@ def global_id(type_: GraphQLObjectType, alias: str) -> Sql:
     return base64(f"'{type_.name}:' || {key}")
 
 
-def leaf(field: GraphQLField, column: str) -> Sql:
-    type_ = named_type(field)
+def same_id(column: str, brought: Callable[[Asker], UUID | None]) -> Sql:
+    """Whether the column is that id; as in Python, no id is the same as none."""
+
+    def written(request: Request) -> str:
+        return f"{column} IS NOT DISTINCT FROM {request.bind(brought(request.asker))}::uuid"
+
+    return written
+
+
+def leaf(field: GraphQLField, way: Column | Same, alias: str) -> Sql:
+    column, type_ = f'{alias}."{way.name}"', named_type(field)
+    if isinstance(way, Same):
+        return same_id(column, way.brought)
     if isinstance(type_, GraphQLEnumType):
         return enum(column, [(value.value, name) for name, value in type_.values.items()])
     return number(column) if type_ is GraphQLFloat else column

@@ -15,6 +15,7 @@ from graphql_api.declare import (
     looked_up,
     looked_up_all,
     related,
+    rowless,
 )
 from graphql_api.relay import Connection
 from graphql_api.types.access import AccessQueries
@@ -89,8 +90,9 @@ class Query(AccessQueries, DefinitionQueries, DeploymentQueries, ExportQueries):
     webhook: Webhook | None = looked_up(webhooks.BY_ID)
     """A webhook by its id. For admins."""
 
-    @strawberry.field(description="By whose word one can sign in: what `beginOAuth` takes.")
+    @rowless
     def oauth_providers(self, info: Info) -> list[str]:
+        """By whose word one can sign in: what `beginOAuth` takes."""
         return info.context.resources.providers.names
 
 

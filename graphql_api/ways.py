@@ -6,6 +6,7 @@ Both paths go by this: a resolver asks the loaders along the field's way, the co
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from graphql import GraphQLField, GraphQLNonNull, get_named_type
 from strawberry import UNSET
@@ -15,6 +16,7 @@ from db.filters import Conditions, where
 from db.pages import Order, Page, read_cursor
 from db.relation import InvalidArgument, Key, Many, One, Relation
 from graphql_api.global_ids import read_global_id, read_key
+from resolvers.context import Asker
 
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 500
@@ -33,6 +35,19 @@ class Column:
     """A field read off a column."""
 
     name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    """A field that says whether a column is the id that whoever asks brings along, if any."""
+
+    name: str
+    brought: Callable[[Asker], UUID | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Rowless:
+    """A field of Query that Python computes of what the process knows: it reads no row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +108,10 @@ class Part:
     name: str
 
 
-Way = Column | GlobalId | Related | Listed | Connected | LookedUp | LookedUpAll | Part
+Way = (
+    Column | Same | GlobalId | Part | Rowless
+    | Related | Listed | Connected | LookedUp | LookedUpAll
+)
 
 
 def named_type(field: GraphQLField) -> Any:

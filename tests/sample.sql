@@ -228,4 +228,10 @@ SELECT pg_temp.u(format('delivery %s %s %s', team, n, d)), pg_temp.u('workspace 
   FROM generate_series(1, 2) team, generate_series(1, 22) n,
        generate_series(1, CASE WHEN n = 1 THEN 24 ELSE n % 4 END) d,
        LATERAL (SELECT (ARRAY['pending', 'delivered', 'failed'])[1 + d % 3] AS status) s;
+
+INSERT INTO sessions (id, user_id, ip_address, user_agent, created_at, last_used_at, expires_at)
+SELECT pg_temp.u(format('session %s owner %s', team, n)), pg_temp.u(format('user %s owner', team)),
+       CASE n WHEN 1 THEN '2001:db8::1' END::inet, CASE n WHEN 1 THEN 'Browser “ü”' END,
+       '2026-03-01'::timestamptz, '2026-03-01'::timestamptz + n * interval '1 min', '2036-03-01'::timestamptz
+  FROM generate_series(1, 2) team, generate_series(1, 2) n;
 ANALYZE;

@@ -9,7 +9,7 @@ import strawberry
 from msgspec import UNSET
 
 from db.json import Json
-from graphql_api.declare import described, enum, named
+from graphql_api.declare import described, enum, named, rowless
 from graphql_api.types.errors import UserError, telling
 from graphql_api.types.imports import Diagnostic
 from graphql_api.types.versions import WorkflowVersion
@@ -159,9 +159,7 @@ class VersionConflictError(UserError):
 
 @strawberry.type
 class DefinitionQueries:
-    @strawberry.field(
-        description="What is right and wrong with a definition, as saving it would find."
-    )
+    @rowless
     async def validate_workflow(
         self,
         info: Info,
@@ -169,6 +167,7 @@ class DefinitionQueries:
             Json, strawberry.argument(description="`nodes`, `edges`, `notes` and `config`.")
         ],
     ) -> WorkflowValidation:
+        """What is right and wrong with a definition, as saving it would find."""
         info.context.signed_in()
         found = definitions.diagnose(definition)
         return WorkflowValidation(

@@ -3,16 +3,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-import strawberry
-
 from db import identities, sessions
-from db.sessions import SessionRow
-from graphql_api.declare import over
-from resolvers.context import Info
-
-
-def _is_current(root: strawberry.Parent[SessionRow], info: Info) -> bool:
-    return root.id == info.context.asker.session_id
+from graphql_api.declare import over, same
 
 
 @over(sessions.SessionRow)
@@ -31,10 +23,8 @@ class Session:
     """When it was last refreshed."""
     expires_at: datetime
     """When it ends, unless it is refreshed until then."""
-
-    is_current: bool = strawberry.field(
-        resolver=_is_current, description="Whether this request was made in it."
-    )
+    is_current: bool = same("id", lambda asker: asker.session_id)
+    """Whether this request was made in it."""
 
 
 @over(identities.IdentityRow)

@@ -15,6 +15,8 @@ from tests import sample
 
 OWNER = sample.viewers(1)["owner"]
 
+ROOT = cast("GraphQLObjectType", schema._schema.query_type)  # pyright: ignore[reportPrivateUsage]
+
 Data = dict[str, Any]
 
 

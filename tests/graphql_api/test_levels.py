@@ -13,10 +13,10 @@ from db.relation import Relation
 from db.secrets import Secrets
 from db.session import BIND_VIEWER, Database, connect
 from graphql_api.execute import Path
-from graphql_api.ways import Column, Followed, named_type, way_of
+from graphql_api.ways import Column, Followed, Rowless, named_type, way_of
 from tests import sample
 from tests.graph import BONDS, TABLES, Rows, global_id
-from tests.graphql_api.asking import OWNER, PAGES, Asking, leading_fields
+from tests.graphql_api.asking import OWNER, PAGES, ROOT, Asking, leading_fields
 
 # what a node did has no id to be asked for by: it is read with its execution
 FIELDS = {
@@ -35,6 +35,10 @@ ARGUMENTS = {
     "Query.explainAccess": f'(resource: "{TEAM}", action: CREATE_WORKFLOW)',
     "Query.integrationUsage": f'(workspaceId: "{TEAM}", service: "slack")',
     "Query.workspaceBySlug": '(slug: "team-1")',
+}
+ROWLESS = {
+    "oauthProviders": "oauthProviders",
+    "validateWorkflow": "validateWorkflow(definition: {}) { valid }",
 }
 MANY = 20
 
@@ -192,6 +196,15 @@ async def test_the_loaders_ask_once_a_level_and_the_plan_once(
 
     assert await by_loaders(query) == 5
     assert await by_plan(query) == 1
+
+
+async def test_what_is_computed_without_a_row_reads_none(by_loaders: Count, by_plan: Count) -> None:
+    fields = ROOT.fields.items()
+    rowless = [name for name, field in fields if isinstance(way_of(field), Rowless)]
+    asked = " ".join(ROWLESS[name] for name in rowless)
+
+    assert await by_loaders(f"{{ {asked} __schema {{ queryType {{ name }} }} }}") == 0
+    assert await by_plan(f"{{ {asked} viewer {{ user {{ id }} }} }}") == 1
 
 
 @pytest.mark.parametrize("type_", TABLES)

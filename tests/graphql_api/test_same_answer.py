@@ -21,7 +21,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLObjectType,
     NamedTypeNode,
     NameNode,
     NullValueNode,
@@ -34,6 +33,7 @@ from graphql import (
     VariableNode,
     Visitor,
     parse,
+    parse_value,
     print_ast,
     visit,
 )
@@ -47,16 +47,28 @@ from graphql_api.schema import schema
 from graphql_api.ways import way_of
 from resolvers.context import Asker
 from tests import sample
-from tests.graphql_api.asking import Asking
+from tests.graphql_api.asking import ROOT, Asking
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 AT_ONCE = 300
 SEASONINGS = 3
 SDL = schema.as_str()
 CORE = schema._schema  # pyright: ignore[reportPrivateUsage]
-ROOT = cast("GraphQLObjectType", CORE.query_type)
 COMPILED = [name for name, field in ROOT.fields.items() if way_of(field)]
-"""What is asked for: what Python alone computes has one path only."""
+"""What is asked for: what Python reads has one path only."""
+
+OF_THE_SCHEMA = ["{ __schema { queryType { name } } }", '{ __type(name: "Node") { kind name } }']
+"""At times asked for besides."""
+
+DEFINITIONS = [
+    "{}",
+    '{nodes: [{id: "a", type: "start"}], edges: []}',
+    '{nodes: [{id: "a", type: "“ü” %"}, {id: "a"}], edges: [{source: "a", target: "?"}], more: 1}',
+    "[1.50, null]",
+]
+
+SESSION = sample.of("session 1 owner 1")
+"""In which everybody asks, though it is the owner's."""
 
 VIEWERS = sample.viewers(1)
 """Those who see much come first: hypothesis likes the first."""
@@ -194,7 +206,16 @@ def seasoned(draw: Any, text: str, ids: list[str], cursors: list[str]) -> Body:
         )
         for name, type_ in season.types.items()
     )
-    operation = replace(operation, variable_definitions=definitions)
+    fields = list(operation.selection_set.selections)
+    if draw(st.integers(0, 9)) == 0:
+        besides = parse(draw(st.sampled_from(OF_THE_SCHEMA))).definitions[0]
+        place = draw(st.integers(0, len(fields)))
+        fields[place:place] = cast("OperationDefinitionNode", besides).selection_set.selections
+    operation = replace(
+        operation,
+        variable_definitions=definitions,
+        selection_set=SelectionSetNode(selections=tuple(fields)),
+    )
     return Body("\n".join(map(print_ast, [operation, *season.fragments])), season.variables)
 
 
@@ -223,7 +244,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
         ["2026-10-05T00:00:00Z", "2026-11-01T00:20:00.5+02:00", "2026-02-01T05:00:00Z"]
     ).map(make.String),
     "UUID": st.sampled_from([str(sample.of("user 1 owner")), str(sample.of("?"))]).map(make.String),
-    "JSON": st.just(make.Null),
+    "JSON": st.sampled_from(DEFINITIONS).map(parse_value),
     "BigInt": st.integers(0, 100).map(make.Int),
 }
 
@@ -258,7 +279,7 @@ async def test_plan_and_loaders_agree(
     seen: Counter[str] = Counter()
     for start in range(0, EXAMPLES, AT_ONCE):
         for body, viewer in generated(min(AT_ONCE, EXAMPLES - start), *known):
-            asker = Asker(VIEWERS[viewer])
+            asker = Asker(VIEWERS[viewer], session_id=SESSION)
             plan = await compiled.executor.answer(body, asker)
             loaded = await loaders.executor.answer(body, asker)
             seen[plan.by] += 1

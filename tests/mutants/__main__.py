@@ -31,6 +31,7 @@ NOTICE = [
     "tests/house/test_relations.py",
     "tests/graphql_api/test_ids.py",
     "tests/graphql_api/test_levels.py",
+    "tests/graphql_api/test_rowless.py",
     "tests/graphql_api/test_visibility.py",
     "tests/graphql_api/test_same_answer.py",
 ]
