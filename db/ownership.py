@@ -54,14 +54,39 @@ RECEIVED = Many(
 )
 
 OFFER = "SELECT app.offer_ownership($1)"
+OFFERED = """
+SELECT u.email, w.name AS workspace_name, owner.name AS owner_name, o.expires_at
+  FROM ownership_offers o
+  JOIN workspaces w ON w.id = o.workspace_id
+  JOIN users u ON u.id = o.offered_to
+  JOIN users owner ON owner.id = o.offered_by
+ WHERE o.id = $1
+"""
 ACCEPT = "SELECT app.accept_ownership($1)"
 DECLINE = "SELECT app.decline_ownership($1)"
 WITHDRAW = "SELECT app.withdraw_ownership($1)"
 
 
+class OfferedRow(msgspec.Struct, frozen=True):
+    """What the message of an offer says, and to whom."""
+
+    email: str
+    workspace_name: str
+    owner_name: str
+    expires_at: datetime
+
+
 async def offer(transaction: Writing, member_id: UUID) -> UUID:
     """The new offer; one that was open is withdrawn by it."""
     return await transaction.value(OFFER, member_id)
+
+
+async def offered(transaction: Writing, id: UUID) -> OfferedRow:
+    """What to write to whoever it is offered to."""
+    row = await transaction.row(OFFERED, id)
+    if row is None:
+        raise LookupError(id)
+    return OfferedRow(*row)
 
 
 async def accept(transaction: Writing, id: UUID) -> UUID:

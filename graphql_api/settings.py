@@ -184,7 +184,8 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where the front end is, such as `https://app.example.com`: links in messages "
         "lead to its pages `/verify-email`, `/reset-password` and `/invitation`, with "
-        "`#token=…`. Needed with SMTP_URL; unset: messages carry the bare token.",
+        "`#token=…`, and `/ownership-offer`, with `#id=…`. Needed with SMTP_URL; unset: messages "
+        "carry the bare token.",
     )
 
     require_verified_email: bool = Field(

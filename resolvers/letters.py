@@ -1,9 +1,9 @@
-"""Messages to people about their accounts, each posted with the token that it carries."""
+"""Messages to people about their accounts, and what is offered to them; each with its token."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import UUID
 
-from db import accounts
+from db import accounts, ownership
 from db.session import Writing
 from resolvers.context import Resources
 from resolvers.mail import Mail, Message
@@ -35,6 +35,16 @@ SIGNED_UP = (
     "Somebody, we hope you, has tried to open an account with this e-mail address. It has one\n"
     "already: sign in with it."
 )
+OFFER = """\
+{owner} offers you the workspace “{workspace}”: you would be its owner, with everything that is in
+it, and {owner} an admin.
+
+To accept or decline, sign in with this address until {end:%d %B %Y, %H:%M} UTC and open
+
+{link}
+
+Until you accept, nothing changes.
+"""
 IF_NOT = """\
 
 If it was not you, ask for a new password at once: that ends all sessions of the account.
@@ -78,6 +88,19 @@ async def post_reset(
     )
     text = RESET.format(why=why, link=mail.link("reset-password", token))
     await mail.post(transaction, Message(address, subject, text))
+
+
+async def post_offer(mail: Mail, transaction: Writing, offer_id: UUID) -> None:
+    """What the owner has just offered to a member."""
+    told = await ownership.offered(transaction, offer_id)
+    text = OFFER.format(
+        owner=told.owner_name,
+        workspace=told.workspace_name,
+        end=told.expires_at.astimezone(UTC),
+        link=mail.link("ownership-offer", str(offer_id), "id"),
+    )
+    subject = f"{told.workspace_name} is offered to you"
+    await mail.post(transaction, Message(told.email, subject, text))
 
 
 async def tell(resources: Resources, address: str, letter: tuple[str, str]) -> None:

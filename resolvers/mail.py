@@ -86,12 +86,12 @@ class Mail:
         if not self.possible:
             raise NoMail("This server sends no mail. Ask whoever operates it.")
 
-    def link(self, page: str, token: str) -> str:
-        """Where a message leads: a page of the front end; where none is known, the bare token.
+    def link(self, page: str, value: str, name: str = "token") -> str:
+        """Where a message leads: a page of the front end; where none is known, the bare value.
 
-        The token is behind a `#`: browsers send that to no server.
+        The value is behind a `#`: browsers send that to no server.
         """
-        return f"{self._public_url}/{page}#token={token}" if self._public_url else token
+        return f"{self._public_url}/{page}#{name}={value}" if self._public_url else value
 
     async def post(self, transaction: Writing, message: Message) -> None:
         """Have it sent, once the transaction is committed. Raises NoMail."""

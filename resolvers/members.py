@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from db import members, ownership
+from resolvers import letters
 from resolvers.context import Context
 from resolvers.errors import InvalidInput, NotFound
 from resolvers.rules import obeying
@@ -48,11 +49,15 @@ async def leave(context: Context, workspace_id: UUID) -> None:
 
 
 async def offer_ownership(context: Context, member_id: UUID) -> UUID:
-    """The offer, which the member has to accept."""
+    """The offer, which the member is told of by mail, if any is sent, and has to accept."""
     context.signed_in()
+    mail = context.resources.mail
     with obeying(("input", "memberId")):
         async with context.writing() as transaction:
-            return await ownership.offer(transaction, member_id)
+            made = await ownership.offer(transaction, member_id)
+            if mail.possible:
+                await letters.post_offer(mail, transaction, made)
+    return made
 
 
 async def accept_ownership(context: Context, id: UUID) -> UUID:

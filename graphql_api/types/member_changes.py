@@ -145,8 +145,8 @@ class MemberMutations:
         return LeaveWorkspacePayload(errors=[])
 
     @strawberry.mutation(
-        description="Offer the workspace to another member, who has 7 days to accept. For the"
-        " owner; an offer that was open is withdrawn."
+        description="Offer the workspace to another member, who is told by mail and has 7 days to"
+        " accept. For the owner; an offer that was open is withdrawn."
     )
     async def offer_ownership(
         self, info: Info, input: Given[OfferOwnershipInput]

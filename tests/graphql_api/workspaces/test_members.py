@@ -1,13 +1,22 @@
 """Members changed, removed and leaving; and the owner's chair handed over."""
 
 import asyncio
+import re
 from uuid import UUID
 
 import pytest
 
-from db.session import Viewer
+from db.secrets import Secrets
+from db.session import NOWHERE, Viewer
+from resolvers import members
+from resolvers.context import Asker, Context, Resources
+from resolvers.mail import Mail
+from resolvers.passwords import Passwords
+from resolvers.tokens import Tokens
 from tests.graphql_api.rights.table import World
+from tests.graphql_api.rights.workspaces import joined
 from tests.graphql_api.workspaces.people import Team, person, refused, role_of, sees, team
+from tests.mailbox import PUBLIC_URL, Mailbox, text_of
 
 MEMBER = "member { role permissions }"
 OFFER = "offer { databaseId acceptedAt declinedAt withdrawnAt }"
@@ -106,6 +115,55 @@ async def test_the_workspace_is_handed_over_when_the_other_side_accepts(world: W
     assert await role_of(world, here.id, here.editor) == "owner"
     assert await role_of(world, here.id, here.owner) == "admin"
     assert await offers_to(world, here.editor) == []
+
+
+async def test_whoever_a_workspace_is_offered_to_is_told_by_mail_and_takes_it_over(
+    world: World, mailbox: Mailbox, post: Mail
+) -> None:
+    here, (heir, address) = await team(world), await person(world)
+    assert heir.user_id
+    member = str(await joined(world, heir.user_id, here.id))
+    await world.done("updateProfile", here.owner, input={"name": "Ada Lovelace"})
+    given = {"memberId": member}
+    await world.done("offerOwnership", here.owner, OFFER, input=given)
+
+    await post.deliver(world.database)
+
+    (message,) = mailbox.to(address)
+    assert message["Subject"] == "W is offered to you"
+    text = text_of(message)
+    assert "Ada Lovelace offers you the workspace “W”" in text
+    end = await world.superuser.fetchval(
+        "SELECT to_char(expires_at AT TIME ZONE 'UTC', 'DD FMMonth YYYY, HH24:MI')"
+        " FROM ownership_offers WHERE workspace_id = $1",
+        here.id,
+    )
+    assert f"until {end} UTC" in text
+    found = re.search(rf"{PUBLIC_URL}/ownership-offer#id=(\S+)", text)
+    assert found
+    await world.done("acceptOwnership", heir, id=found[1])
+    assert await role_of(world, here.id, heir) == "owner"
+
+
+async def test_an_offer_that_is_not_made_is_told_to_nobody(
+    world: World, mailbox: Mailbox, post: Mail
+) -> None:
+    here, before = await team(world), len(mailbox.messages)
+    await refused(world, "offerOwnership", here.admin, input={"memberId": here.members["editor"]})
+    await refused(world, "offerOwnership", here.owner, input={"memberId": here.members["owner"]})
+    await post.deliver(world.database)
+    assert len(mailbox.messages) == before
+
+
+async def test_where_no_mail_is_sent_an_offer_is_found_without_it(
+    world: World, secrets: Secrets
+) -> None:
+    here = await team(world)
+    resources = Resources(world.database, Passwords(), Tokens(secrets), mail=Mail())
+    context = Context(resources, Asker(here.owner, NOWHERE))
+    made = await members.offer_ownership(context, UUID(here.members["editor"]))
+    await context.end()
+    assert await offers_to(world, here.editor) == [str(made)]
 
 
 @pytest.mark.parametrize("end", ["declined", "withdrawn", "expired", "replaced", "removed"])
