@@ -45,6 +45,8 @@ MESSAGES_TO_ONE_ADDRESS = Allowance(3, 10 * MINUTE)
 MESSAGES_FROM_ONE_PLACE = Allowance(30, MINUTE)
 ACCOUNTS_FROM_ONE_PLACE = Allowance(100, MINUTE / 6)
 FLOWS_FROM_ONE_PLACE = Allowance(100, MINUTE / 6)
+LETTERS_TO_ONE_ADDRESS = Allowance(5, 10 * MINUTE)
+LETTERS_BY_ONE_PERSON = Allowance(200, MINUTE)
 TESTS_IN_ONE_WORKSPACE = Allowance(10, MINUTE / 10)
 
 
@@ -72,6 +74,17 @@ def message(address: str, client: Client) -> list[Turn]:
     """A message that anybody can have sent to an address."""
     turns = [Turn(MESSAGES_TO_ONE_ADDRESS, ("message", address))]
     return turns + _by(MESSAGES_FROM_ONE_PLACE, "messages", place_of(client))
+
+
+def letter(address: str, sender: UUID | None) -> list[Turn]:
+    """A message that somebody has sent to another, who need not want it.
+
+    Each sender has an allowance of their own, so that nobody keeps others from writing.
+    """
+    return [
+        Turn(LETTERS_TO_ONE_ADDRESS, ("letter", str(sender), address)),
+        Turn(LETTERS_BY_ONE_PERSON, ("letters", str(sender))),
+    ]
 
 
 def new_account(client: Client) -> list[Turn]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from db import invitations
 from db.session import Writing
+from resolvers import letters
 from resolvers.accounts import ADDRESS, LONGEST_ADDRESS
 from resolvers.context import Context
 from resolvers.errors import InvalidInput
@@ -107,11 +108,11 @@ def _named(id: UUID | None, token: str | None) -> tuple[UUID | None, bytes | Non
 
 
 async def _post(context: Context, transaction: Writing, id: UUID, token: str) -> None:
-    mail, told = context.resources.mail, await invitations.sent(transaction, id)
+    told = await invitations.sent(transaction, id)
     text = TEXT.format(
         who=told.invited_by_name or "Somebody",
         workspace=told.workspace_name,
-        link=mail.link("invitation", token),
+        link=context.resources.mail.link("invitation", token),
     )
     subject = f"Invitation to {told.workspace_name}"
-    await mail.post(transaction, Message(told.email, subject, text))
+    await letters.post_for(context, transaction, Message(told.email, subject, text))

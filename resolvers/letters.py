@@ -5,7 +5,8 @@ from uuid import UUID
 
 from db import accounts, ownership
 from db.session import Writing
-from resolvers.context import Resources
+from resolvers import allowances
+from resolvers.context import Context, Resources
 from resolvers.mail import Mail, Message
 from resolvers.tokens import digest, new_one_time_token
 
@@ -90,17 +91,24 @@ async def post_reset(
     await mail.post(transaction, Message(address, subject, text))
 
 
-async def post_offer(mail: Mail, transaction: Writing, offer_id: UUID) -> None:
-    """What the owner has just offered to a member."""
+async def post_for(context: Context, transaction: Writing, message: Message) -> None:
+    """What the asker sends to somebody who need not want it. Raises RateLimited, NoMail."""
+    turns = allowances.letter(message.to, context.asker.viewer.user_id)
+    await allowances.spend(context.resources, turns, "You have sent many messages just now;")
+    await context.resources.mail.post(transaction, message)
+
+
+async def post_offer(context: Context, transaction: Writing, offer_id: UUID) -> None:
+    """What the owner, who asks, has just offered to a member. Raises RateLimited, NoMail."""
     told = await ownership.offered(transaction, offer_id)
     text = OFFER.format(
         owner=told.owner_name,
         workspace=told.workspace_name,
         end=told.expires_at.astimezone(UTC),
-        link=mail.link("ownership-offer", str(offer_id), "id"),
+        link=context.resources.mail.link("ownership-offer", str(offer_id), "id"),
     )
     subject = f"{told.workspace_name} is offered to you"
-    await mail.post(transaction, Message(told.email, subject, text))
+    await post_for(context, transaction, Message(told.email, subject, text))
 
 
 async def tell(resources: Resources, address: str, letter: tuple[str, str]) -> None:

@@ -51,12 +51,11 @@ async def leave(context: Context, workspace_id: UUID) -> None:
 async def offer_ownership(context: Context, member_id: UUID) -> UUID:
     """The offer, which the member is told of by mail, if any is sent, and has to accept."""
     context.signed_in()
-    mail = context.resources.mail
     with obeying(("input", "memberId")):
         async with context.writing() as transaction:
             made = await ownership.offer(transaction, member_id)
-            if mail.possible:
-                await letters.post_offer(mail, transaction, made)
+            if context.resources.mail.possible:
+                await letters.post_offer(context, transaction, made)
     return made
 
 

@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 
 from db.session import Viewer
+from resolvers import allowances
+from resolvers.mail import Mail
 from tests.graphql_api.asking import Data
 from tests.graphql_api.rights.table import World
 from tests.graphql_api.workspaces.people import Team, person, refused, role_of, team
@@ -118,6 +120,38 @@ async def test_sent_again_the_earlier_message_is_good_for_nothing(
     error = await refused(world, "acceptInvitation", guest, input={"token": first})
     assert error["code"] == "NOT_FOUND"
     await world.done("acceptInvitation", guest, input={"token": second})
+
+
+async def test_of_many_messages_to_one_address_at_once_as_many_are_sent_as_are_allowed(
+    world: World, mailbox: Mailbox, post: Mail
+) -> None:
+    here, (_, address) = await team(world), await person(world)
+    made = await invited(world, here, address)
+    again = {"id": made["databaseId"]}
+    asked = [world.asked("resendInvitation", here.admin, "", again) for _ in range(12)]
+
+    too_many = [each["errors"] for each in await asyncio.gather(*asked) if each["errors"]]
+
+    await post.deliver(world.database)
+    most = allowances.LETTERS_TO_ONE_ADDRESS.most
+    assert len(mailbox.to(address)) == most == 1 + 12 - len(too_many)
+    assert {error["code"] for (error,) in too_many} == {"RATE_LIMITED"}
+    given = {"workspaceId": str(here.id), "email": f"other.{address}"}
+    await world.done("inviteMember", here.admin, input=given)  # another has messages of theirs
+    await world.done("resendInvitation", here.owner, **again)  # and so has another sender
+
+
+async def test_a_message_that_may_not_be_sent_leaves_the_token_before_it_good(
+    world: World, token_of: TokenOf
+) -> None:
+    here, (guest, address) = await team(world), await person(world)
+    again = {"id": (await invited(world, here, address))["databaseId"]}
+    for _ in range(allowances.LETTERS_TO_ONE_ADDRESS.most - 1):
+        await token_of(address)  # messages that wait together go in any order
+        await world.done("resendInvitation", here.admin, **again)
+    error = await refused(world, "resendInvitation", here.admin, **again)
+    assert error["code"] == "RATE_LIMITED"
+    await world.done("acceptInvitation", guest, input={"token": await token_of(address)})
 
 
 @pytest.mark.parametrize("end", ["revoked", "declined", "expired"])
