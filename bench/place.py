@@ -97,8 +97,9 @@ SELECT p.id, w.id, long.execution_id, run.id
 TIDY = """
 SET session_replication_role = replica;
 CREATE TEMPORARY TABLE running AS SELECT id FROM executions WHERE status = 'running';
-DELETE FROM execution_logs WHERE execution_id IN (SELECT id FROM running);
+-- First the streams: an append that is still under way when its client is gone is waited for.
 UPDATE execution_streams SET last_seq = 0 WHERE execution_id IN (SELECT id FROM running);
+DELETE FROM execution_logs WHERE execution_id IN (SELECT id FROM running);
 """
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -44,6 +46,12 @@ async def append(
         row = await connection.fetchrow(APPEND, team.execution, json.dumps(sent))
     assert row is not None
     return row
+
+
+async def delete(world: World, execution: UUID) -> None:
+    connection = await asyncpg.connect(world.url)
+    await connection.execute("DELETE FROM executions WHERE id = $1", execution)
+    await connection.close()
 
 
 async def kept(world: World, execution: UUID) -> list[tuple[int, str]]:
@@ -109,6 +117,29 @@ async def test_a_line_twice_in_one_batch_is_kept_once(world: World, team: Team) 
     assert await kept(world, team.execution) == [(1, "a"), (2, "b")]
 
 
+async def test_lines_without_ids_are_new_each_time_also_beside_a_known_one(
+    world: World, team: Team
+) -> None:
+    sent = [{"message": "a"}, *lines("b"), {"message": "c"}]
+
+    await append(world, team, sent)
+    again = await append(world, team, sent)
+
+    assert tuple(again) == (4, 5, 2)
+    assert await kept(world, team.execution) == [(1, "a"), (2, "b"), (3, "c"), (4, "a"), (5, "c")]
+
+
+async def test_every_line_has_an_id_of_its_own(world: World, team: Team) -> None:
+    for _ in range(3):
+        await append(world, team, [{"message": "x"}] * 200)
+
+    ids = await world.superuser.fetchval(
+        "SELECT count(DISTINCT id) FROM execution_logs WHERE execution_id = $1", team.execution
+    )
+
+    assert ids == 600
+
+
 async def test_an_ended_execution_takes_no_new_line_but_forgives_a_retry(
     world: World, team: Team
 ) -> None:
@@ -160,6 +191,85 @@ async def test_whoever_has_seen_a_line_has_seen_all_before_it(world: World, team
     await second
 
     assert await kept(world, team.execution) == [(1, "first"), (2, "second")]
+
+
+async def test_an_execution_that_is_deleted_takes_its_lines_along(world: World, team: Team) -> None:
+    beside = await world.execution(team.workspace, team.workflow)
+    await append(world, team, lines("a", "b"))
+    await append(world, replace(team, execution=beside), lines("c"))
+
+    await world.superuser.execute("DELETE FROM executions WHERE id = $1", team.execution)
+
+    assert await kept(world, team.execution) == []
+    assert await kept(world, beside) == [(1, "c")]
+
+
+async def test_a_line_that_is_appended_during_the_deletion_goes_too(
+    world: World, team: Team
+) -> None:
+    writer = await asyncpg.connect(world.url)
+    await writer.execute("BEGIN")
+    await writer.execute("SELECT app.become($1)", team.editor)
+    await writer.fetch(APPEND, team.execution, json.dumps(lines("late")))
+
+    deleting = asyncio.create_task(delete(world, team.execution))
+    async with asyncio.timeout(10):
+        while not await world.superuser.fetchval(BLOCKED):
+            pass
+    await writer.execute("COMMIT")
+    await writer.close()
+    await deleting
+
+    assert await kept(world, team.execution) == []
+
+
+async def test_nothing_is_appended_after_the_deletion(world: World, team: Team) -> None:
+    async with world.superuser.transaction():
+        await world.superuser.execute("DELETE FROM executions WHERE id = $1", team.execution)
+        late = asyncio.create_task(append(world, team, lines("late")))
+        async with asyncio.timeout(10):
+            while not await world.superuser.fetchval(BLOCKED):
+                pass
+
+    with pytest.raises(asyncpg.NoDataFoundError):
+        await late
+    assert await kept(world, team.execution) == []
+
+
+async def test_many_who_append_and_delete_leave_no_line_without_its_execution(
+    world: World, team: Team
+) -> None:
+    runs = [await world.execution(team.workspace, team.workflow) for _ in range(12)]
+
+    async def runtime(run: UUID) -> None:
+        with suppress(asyncpg.NoDataFoundError):
+            for _ in range(20):
+                await append(world, replace(team, execution=run), [*lines("a"), {"message": "b"}])
+
+    await asyncio.gather(*map(runtime, runs), *(delete(world, run) for run in runs))
+
+    assert not await world.superuser.fetchval(
+        "SELECT EXISTS (SELECT FROM execution_logs WHERE execution_id = ANY ($1))", runs
+    )
+
+
+async def test_lines_are_written_under_the_lock_of_their_stream_only(world: World) -> None:
+    """No foreign key holds a line to its execution: its stream does (docs/adr/0023)."""
+    writers = await world.superuser.fetch(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        r" WHERE prosrc ~* '(insert\s+into|update)\s+(public\.)?execution_logs\M' ORDER BY 1"
+    )
+    roles = await world.superuser.fetch(
+        "SELECT rolname FROM pg_roles WHERE rolname ~ '^(mcp_|app)' AND ("
+        " has_table_privilege(oid, 'execution_logs', 'INSERT, UPDATE, TRUNCATE')"
+        " OR has_any_column_privilege(oid, 'execution_logs', 'INSERT, UPDATE')) ORDER BY 1"
+    )
+
+    assert [row[0] for row in writers] == [
+        "app.report_lines(uuid,jsonb,text[],integer)",
+        "app.report_new_lines(uuid,jsonb,text[],integer)",
+    ]
+    assert [row[0] for row in roles] == ["app_definer", "mcp_owner"]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,6 @@ BOTH_WAYS = {
     "deployments_created_by_fkey": ("Deployment.createdBy", "User.createdDeployments"),
     "executions_workflow_fkey": ("Execution.workflow", "Workflow.executions"),
     "executions_deployment_fkey": ("Execution.deployment", "Deployment.executions"),
-    "execution_logs_execution_id_fkey": ("ExecutionLog.execution", "Execution.logs"),
     "api_keys_workspace_id_fkey": ("ApiKey.workspace", "Workspace.apiKeys"),
     "ownership_offers_workspace_id_fkey": (
         "OwnershipOffer.workspace",
@@ -102,9 +101,11 @@ WITHOUT_FOREIGN_KEY = {
     "AuditLog.apiKey": "ApiKey.auditLogs",
     "Deployment.workspace": "Workspace.deployments",
     "Execution.workspace": "Workspace.executions",
+    "ExecutionLog.execution": "Execution.logs",
 }
-"""What leads both ways though no key does: the audit log outlives its subjects, and the keys of
-deployments and executions reach their workspace by the workflow."""
+"""What leads both ways though no key does: the audit log outlives its subjects, the keys of
+deployments and executions reach their workspace by the workflow, and lines are held to their
+execution by its stream."""
 
 NOT_SHOWN = {
     "users.deleted_at": "a deleted account is nobody any more",
