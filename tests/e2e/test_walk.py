@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 FIRST_WORKFLOW = Path(__file__).parents[1] / "data/n8n_loop.json"
 PASSWORD = "a long walk through the product"
 ONE_TIME, INVITATION = re.compile(r"mct_[\w-]{43}"), re.compile(r"mci_[\w-]{43}")
-LONG = 120.0
+LONG, MAILED_WITHIN = 120.0, 30.0
+READ_AT_ONCE = 65_536
 
 CLIENT = pytest.mark.parametrize(
     "client",
@@ -33,10 +35,30 @@ CLIENT = pytest.mark.parametrize(
 Data = dict[str, Any]
 
 
+class Log:
+    """What a server has said so far."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._said = asyncio.Condition()
+
+    async def keep(self, output: asyncio.StreamReader) -> None:
+        """Until the server says no more."""
+        while said := await output.read(READ_AT_ONCE):
+            async with self._said:
+                self.text += said.decode(errors="replace")
+                self._said.notify_all()
+
+    async def until(self, found: Callable[[], str | None]) -> str:
+        """What is found in it, as soon as it is said."""
+        async with asyncio.timeout(MAILED_WITHIN), self._said:
+            return str(await self._said.wait_for(found))
+
+
 class Walk:
     """Who walks: asks through the client, and reads the mail where the server shows it."""
 
-    def __init__(self, client: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, client: Process, log: Log) -> None:
         self._client, self._log = client, log
 
     async def ask(self, query: str, token: str | None = None, /, **variables: Any) -> Data:
@@ -70,11 +92,13 @@ class Walk:
 
     async def mail(self, address: str, kind: re.Pattern[str]) -> str:
         """The token in the last message to an address, once there is one of its kind."""
-        while True:
-            _, found, text = self._log.read_text().rpartition(f"mail to {address}")
-            if found and (token := kind.search(text)):
-                return token[0]
-            await asyncio.sleep(0)
+
+        def token() -> str | None:
+            _, mail, text = self._log.text.rpartition(f"mail to {address}")
+            found = kind.search(text) if mail else None
+            return found and found[0]
+
+        return await self._log.until(token)
 
     async def account(self, name: str) -> str:
         """The access token of somebody who opened an account and proved the address."""
@@ -94,7 +118,7 @@ TYPES = {"acceptInvitation": "AnswerInvitationInput"}
 
 
 @asynccontextmanager
-async def program(*words: str, **options: Any) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def program(*words: str, **options: Any) -> AsyncGenerator[Process]:
     process = await asyncio.create_subprocess_exec(*words, **options)
     try:
         yield process
@@ -107,26 +131,27 @@ async def program(*words: str, **options: Any) -> AsyncGenerator[asyncio.subproc
 @pytest.fixture
 async def walk(client: list[str], tmp_path: Path) -> AsyncGenerator[Walk]:
     """A new server, and somebody new to it."""
-    port, log = free_port(), tmp_path / "server.log"
+    port, log = free_port(), Log()
     env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    with log.open("wb") as output:
-        async with program(
+    async with (
+        asyncio.TaskGroup() as reading,
+        program(
             *(sys.executable, "-m", "graphql_api", "serve", "--no-demo"),
             *("--port", str(port), "--data", str(tmp_path / "data")),
             cwd=ROOT,
             env=env,
-            stdout=output,
-            stderr=output,
-        ) as server:
-            assert await ready(f"http://127.0.0.1:{port}", server), log.read_text()
-            pipe = asyncio.subprocess.PIPE
-            async with (
-                asyncio.timeout(LONG),
-                program(
-                    *client, f"127.0.0.1:{port}", cwd=CLIENTS, stdin=pipe, stdout=pipe
-                ) as asking,
-            ):
-                yield Walk(asking, log)
+            stdout=PIPE,
+            stderr=STDOUT,
+        ) as server,
+    ):
+        assert server.stdout is not None
+        reading.create_task(log.keep(server.stdout))
+        assert await ready(f"http://127.0.0.1:{port}", server), log.text
+        async with (
+            asyncio.timeout(LONG),
+            program(*client, f"127.0.0.1:{port}", cwd=CLIENTS, stdin=PIPE, stdout=PIPE) as asking,
+        ):
+            yield Walk(asking, log)
 
 
 @CLIENT
