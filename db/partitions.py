@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 MONTHS_AHEAD = 4
 LAST: LiteralString = "SELECT ops.months_ahead(), app.last_maintenance()"
-BACKLOG: LiteralString = (
-    "SELECT jobs_waiting, jobs_claimed, oldest_job_seconds, mail_waiting FROM app.backlog()"
-)
+BACKLOG: LiteralString = """
+SELECT jobs_waiting, jobs_claimed, oldest_job_seconds, mail_waiting, due, later
+  FROM app.backlog() CROSS JOIN app.deliveries_waiting()
+"""
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds, for a writer's transaction to end
 
@@ -41,6 +42,8 @@ class Backlog(NamedTuple):
     jobs_claimed: int
     oldest_job_seconds: float
     mail_waiting: int
+    deliveries_due: int
+    deliveries_later: int
 
 
 async def upkeep(database: Database) -> Upkeep:

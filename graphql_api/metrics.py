@@ -129,6 +129,12 @@ OLDEST_JOB = Gauge(
     multiprocess_mode="livemax",
 )
 MAIL = Gauge("mail_waiting", "Messages that wait to be sent.", multiprocess_mode="livemax")
+DELIVERIES = Gauge(
+    "webhook_deliveries_waiting",
+    "Deliveries of webhooks that wait, by whether they are due: now, or later.",
+    ["due"],
+    multiprocess_mode="livemax",
+)
 EXPIRED = Counter("expired_rows", "Rows whose time was over, taken away.", ["kind"])
 MONTHS_DROPPED = Counter("partition_months_dropped", "Monthly partitions dropped.")
 
@@ -179,6 +185,8 @@ async def measure_database(resources: Resources) -> None:
     JOBS.labels("claimed").set(waiting.jobs_claimed)
     OLDEST_JOB.set(waiting.oldest_job_seconds)
     MAIL.set(waiting.mail_waiting)
+    DELIVERIES.labels("now").set(waiting.deliveries_due)
+    DELIVERIES.labels("later").set(waiting.deliveries_later)
 
 
 def exposition() -> bytes:

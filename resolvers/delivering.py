@@ -17,6 +17,7 @@ from db.deliveries import Claimed, Outcome
 from db.sealing import NotOpened
 from db.session import Database
 from resolvers.beside import going_on
+from resolvers.metrics import DELIVERIES, WEBHOOKS_GIVEN_UP
 from resolvers.outgoing import NotCalled, Outgoing, Reply
 from resolvers.signing import signatures
 
@@ -77,7 +78,9 @@ class Delivering:
     async def _send(self, claimed: Claimed) -> None:
         outcome = await self._tried(claimed)
         given_up = await deliveries.finish(self._database, claimed, outcome, self._patience)
+        DELIVERIES.labels(_called(outcome)).inc()
         if given_up:
+            WEBHOOKS_GIVEN_UP.inc()
             log.warning("webhook was given up", webhook=str(claimed.webhook_id))
 
     async def _tried(self, claimed: Claimed) -> Outcome:
@@ -109,6 +112,12 @@ class Delivering:
             "webhook-timestamp": str(moment),
             "webhook-signature": signatures(opened, id, moment, claimed.payload),
         }
+
+
+def _called(outcome: Outcome) -> str:
+    if outcome.ok:
+        return "delivered"
+    return "retried" if outcome.delay else "given_up"
 
 
 def _outcome(claimed: Claimed, reply: Reply) -> Outcome:

@@ -29,6 +29,7 @@ from db.sealing import Box, NotOpened
 from db.session import Database, Writing
 from resolvers.beside import going_on
 from resolvers.errors import Refusal
+from resolvers.metrics import MAIL
 
 log = structlog.stdlib.get_logger("resolvers.mail")
 
@@ -125,6 +126,7 @@ class Mail:
             await _failed(database, row, error)
         else:
             await mail.forget(database, row.id)
+            MAIL.labels("sent").inc()
 
 
 async def _failed(database: Database, row: MailRow, error: Exception) -> None:
@@ -132,10 +134,12 @@ async def _failed(database: Database, row: MailRow, error: Exception) -> None:
     if _for_good(error) or row.attempts >= MOST_ATTEMPTS:
         log.warning("mail was given up", mail=str(row.id), attempts=row.attempts, reason=reason)
         await mail.forget(database, row.id)
+        MAIL.labels("given_up").inc()
         return
     log.info("mail waits", mail=str(row.id), attempts=row.attempts, reason=reason)
     pause = min(FIRST_PAUSE * 2 ** min(row.attempts - 1, 10), LONGEST_PAUSE)
     await mail.postpone(database, row.id, pause)
+    MAIL.labels("retried").inc()
 
 
 def _for_good(error: Exception) -> bool:

@@ -116,6 +116,7 @@ async def test_the_pools_and_the_database_are_measured(client: httpx.AsyncClient
     assert of(samples, "database_connection_waiters", pool="api") == 0
     assert of(samples, "partition_months_ahead") == 4
     assert ("execution_jobs", frozenset({("state", "waiting")})) in samples
+    assert ("webhook_deliveries_waiting", frozenset({("due", "now")})) in samples
 
 
 async def test_a_loader_tells_how_much_it_read_at_once(client: httpx.AsyncClient) -> None:

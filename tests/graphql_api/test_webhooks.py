@@ -9,10 +9,12 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from db import deliveries, runtime, workflows
 from db.deliveries import Claimed, Outcome
 from db.json import Json
+from db.partitions import backlog
 from db.runtime import Start
 from db.sealing import NotOpened, Sealing
 from db.secrets import Secrets
@@ -21,6 +23,7 @@ from resolvers import delivering, rewrapping, signing
 from resolvers.delivering import Delivering, pause
 from resolvers.outgoing import Outgoing
 from tests import sample
+from tests.counted import counted, since
 from tests.graphql_api.asking import Asking
 from tests.listening import LOOPBACK, Listening, listening, saying
 
@@ -547,6 +550,34 @@ async def test_after_its_last_attempt_a_delivery_is_given_up(platform: Platform)
 
     assert (await platform.delivery(id))["status"] == "failed"
     assert await platform.status(id) == "active"
+
+
+async def test_what_came_of_attempts_is_counted_and_so_is_what_waits(platform: Platform) -> None:
+    outcomes = ("webhook_deliveries_total", "delivered", "retried", "given_up")
+    before, hooks = counted(*outcomes), REGISTRY.get_sample_value("webhooks_given_up_total")
+    async with (
+        listening(saying("200 OK")) as good,
+        listening(saying("500 Oops")) as bad,
+        listening(saying("410 Gone")) as gone,
+    ):
+        for server in (good, good, bad, gone):
+            await platform.told("workflow.created", at=server)
+        await platform.workflow()
+        waiting = await backlog(platform.database)
+        assert (waiting.deliveries_due, waiting.deliveries_later) == (4, 0)
+        await platform.sender.deliver()
+
+    assert since(before, counted(*outcomes)) == [2, 1, 1]
+    assert REGISTRY.get_sample_value("webhooks_given_up_total") == (hooks or 0) + 1
+    waiting = await backlog(platform.database)
+    assert (waiting.deliveries_due, waiting.deliveries_later) == (0, 1)
+
+
+async def test_what_an_inactive_webhook_has_left_waits_for_nothing(platform: Platform) -> None:
+    id, _ = await platform.told("workflow.created")
+    await platform.workflow()
+    await platform.done("updateWebhook", id=id, status="INACTIVE")
+    assert (await backlog(platform.database)).deliveries_due == 0
 
 
 async def test_where_nothing_arrives_for_days_nothing_more_is_sent(platform: Platform) -> None:

@@ -11,6 +11,7 @@ from db.secrets import Secrets
 from db.session import ANONYMOUS, Database, connect
 from resolvers.mail import Mail, Message, NoMail
 from tests.conftest import NewDatabase
+from tests.counted import counted, since
 from tests.mailbox import PUBLIC_URL, SENDER, Mailbox, receiving, text_of
 
 if TYPE_CHECKING:
@@ -144,6 +145,22 @@ async def test_a_message_that_is_refused_for_good_is_given_up(
     await mail.deliver(database)
     assert await waiting(superuser) == []
     assert mailbox.messages == []
+
+
+async def test_what_came_of_attempts_is_counted(
+    mail: Mail, mailbox: Mailbox, database: Database, superuser: "Connection[Record]"
+) -> None:
+    outcomes = ("mail_messages_total", "sent", "retried", "given_up")
+    before = counted(*outcomes)
+    await post(mail, database)
+    for reply in ("451 try again later", ""):
+        mailbox.reply = reply
+        await superuser.execute("UPDATE secret.mail_outbox SET due_at = now()")
+        await mail.deliver(database)
+    mailbox.reply = "550 no such reader"
+    await post(mail, database)
+    await mail.deliver(database)
+    assert since(before, counted(*outcomes)) == [1, 1, 1]
 
 
 async def test_the_outbox_can_be_read_by_who_holds_the_secret_only(
