@@ -48,6 +48,14 @@ class PlanLimitReached(RuleBroken):
         self.limit, self.used, self.allowed, self.plan = limit, used, allowed, plan
 
 
+class LimitReached(RuleBroken):
+    """There may be no more of this, whatever the plan: ``used`` of ``allowed``."""
+
+    def __init__(self, rule: str, used: int, allowed: int) -> None:
+        super().__init__(rule)
+        self.used, self.allowed = used, allowed
+
+
 class NotThere(RuleBroken):
     """There is no such row, or none that the viewer may see."""
 
@@ -79,7 +87,8 @@ def refusal_of() -> Generator[None]:
         raise _broken(error) from error
     except asyncpg.ConfigurationLimitExceededError as error:
         told = msgspec.json.decode(error.detail or "{}", type=dict[str, Any])
-        raise PlanLimitReached(_rule(error), **told) from error
+        reached = PlanLimitReached if "plan" in told else LimitReached
+        raise reached(_rule(error), **told) from error
     except (asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
         raise BadValue(str(error)) from error
     except asyncpg.QueryCanceledError as error:

@@ -56,6 +56,16 @@ class PlanLimit(Refusal):
         self.limit, self.used, self.allowed, self.plan = limit, used, allowed, plan
 
 
+class LimitReached(Refusal):
+    """Whatever the plan, there may be no more of this: ``used`` of ``allowed``."""
+
+    code = "LIMIT_REACHED"
+
+    def __init__(self, message: str, used: int, allowed: int, path: Sequence[str] = ()) -> None:
+        super().__init__(message, path)
+        self.used, self.allowed = used, allowed
+
+
 class Conflict(Refusal):
     """Somebody else was first."""
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from db.errors import (
     BadValue,
+    LimitReached,
     NotAllowed,
     NotNow,
     NotThere,
@@ -12,6 +13,7 @@ from db.errors import (
     RuleBroken,
     Taken,
 )
+from resolvers import errors
 from resolvers.errors import (
     Conflict,
     Forbidden,
@@ -35,6 +37,13 @@ SAID = {
     "workspaces_deleted": (
         "You own no deleted workspace like this that can still be restored; see"
         " `viewer { deletedWorkspaces }`."
+    ),
+    "workspaces_most": (
+        "You own as many workspaces as one person may: delete one, or offer one to somebody else."
+    ),
+    "workspaces_deleted_most": (
+        "You have deleted so many workspaces lately that you can make no more before the first of"
+        " them are gone for good, 30 days after they were deleted."
     ),
     "workspaces_slug_key": "Another workspace has this slug; choose another.",
     "workspaces_settings_check": "A setting has a value that is not allowed.",
@@ -148,6 +157,8 @@ KINDS: dict[type[RuleBroken], tuple[type[Refusal], str]] = {
 def refusal_for(broken: RuleBroken, path: Sequence[str] = ()) -> Refusal:
     if isinstance(broken, PlanLimitReached):
         return PlanLimit(broken.limit, broken.used, broken.allowed, broken.plan, path)
+    if isinstance(broken, LimitReached):
+        return errors.LimitReached(SAID[broken.rule], broken.used, broken.allowed, path)
     refusal, said = KINDS[type(broken)]
     return refusal(SAID.get(broken.rule, said), path)
 

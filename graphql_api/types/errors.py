@@ -100,6 +100,16 @@ class PlanLimitError(UserError):
     """The plan that the workspace is on."""
 
 
+@telling(errors.LimitReached)
+class LimitReachedError(UserError):
+    """There may be no more of this, whatever the plan."""
+
+    used: int
+    """How many there are."""
+    allowed: int
+    """How many there may be."""
+
+
 @telling(accounts.InvalidCredentials)
 class InvalidCredentialsError(UserError):
     """No account has this e-mail address and this password. Which of them is wrong is not told."""

@@ -8,6 +8,7 @@ import pytest
 
 from db.session import Viewer
 from tests.graphql_api.rights.table import TEAM, World
+from tests.graphql_api.rights.workspaces import joined
 from tests.graphql_api.workspaces.people import person, refused, sees, team
 
 SETTINGS = "settings { defaultRole invitationDays invitationDomains apiKeyDays }"
@@ -236,3 +237,97 @@ async def _key(world: World, workspace: Any, maker: Viewer) -> Any:
         str(uuid4()),
         maker.user_id,
     )
+
+
+# How many there may be
+
+TOO_MANY = "errors { code message path ... on LimitReachedError { used allowed } }"
+OWNED = """
+WITH made AS (
+    INSERT INTO workspaces (name, slug, owner_id, deleted_at)
+    SELECT 'W', gen_random_uuid()::text, $1, CASE WHEN $3 THEN now() END FROM generate_series(1, $2)
+    RETURNING id, owner_id
+)
+INSERT INTO workspace_users (workspace_id, user_id, role) SELECT id, owner_id, 'owner' FROM made
+"""
+ALLOWED, WITH_DELETED = 100, 1000
+
+
+async def owning(world: World, living: int, deleted: int = 0) -> Viewer:
+    """Somebody new who owns so many workspaces."""
+    founder, _ = await person(world)
+    await world.superuser.execute(OWNED, founder.user_id, living, False)
+    await world.superuser.execute(OWNED, founder.user_id, deleted, True)
+    return founder
+
+
+async def living(world: World, founder: Viewer) -> int:
+    return await world.superuser.fetchval(
+        "SELECT count(*) FROM workspaces WHERE owner_id = $1 AND deleted_at IS NULL",
+        founder.user_id,
+    )
+
+
+async def test_of_many_who_make_workspaces_at_once_as_many_are_made_as_one_may_own(
+    world: World,
+) -> None:
+    founder = await owning(world, ALLOWED - 3)
+    asked = [
+        world.asked("createWorkspace", founder, TOO_MANY, {"input": {"name": f"W {uuid4()}"}})
+        for _ in range(10)
+    ]
+    errors = [each["errors"] for each in await asyncio.gather(*asked) if each["errors"]]
+
+    assert len(errors) == 7
+    assert await living(world, founder) == ALLOWED
+    for (error,) in errors:
+        assert (error["code"], error["path"]) == ("LIMIT_REACHED", ["input"])
+        assert (error["used"], error["allowed"]) == (ALLOWED, ALLOWED)
+        assert "delete one, or offer one" in error["message"]
+
+
+async def test_a_workspace_that_is_deleted_makes_room_and_needs_it_to_come_back(
+    world: World,
+) -> None:
+    founder = await owning(world, ALLOWED - 1)
+    id = (await made(world, founder, name=f"W {uuid4()}"))["databaseId"]
+    await world.done("deleteWorkspace", founder, id=id)
+    other = (await made(world, founder, name=f"W {uuid4()}"))["databaseId"]
+    error = await refused(world, "restoreWorkspace", founder, id=id)
+    assert (error["code"], error["path"]) == ("LIMIT_REACHED", ["id"])
+    await world.done("deleteWorkspace", founder, id=other)
+    await world.done("restoreWorkspace", founder, id=id)
+
+
+async def test_nobody_takes_over_more_than_one_may_own(world: World) -> None:
+    here, heir = await team(world), await owning(world, ALLOWED)
+    assert heir.user_id
+    given = {"memberId": str(await joined(world, heir.user_id, here.id))}
+    offer = await world.done("offerOwnership", here.owner, "offer { databaseId }", input=given)
+    id = offer["offer"]["databaseId"]
+    error = await refused(world, "acceptOwnership", heir, id=id)
+    assert (error["code"], error["path"]) == ("LIMIT_REACHED", ["id"])
+    await world.superuser.execute(
+        "UPDATE workspaces SET deleted_at = now() WHERE id ="
+        " (SELECT id FROM workspaces WHERE owner_id = $1 LIMIT 1)",
+        heir.user_id,
+    )
+    await world.done("acceptOwnership", heir, id=id)
+    assert await living(world, heir) == ALLOWED
+
+
+async def test_making_and_deleting_without_end_has_an_end(world: World) -> None:
+    founder = await owning(world, 1, WITH_DELETED - 2)
+    await made(world, founder, name=f"W {uuid4()}")
+    error = await refused(world, "createWorkspace", founder, input={"name": f"W {uuid4()}"})
+    assert error["code"] == "LIMIT_REACHED"
+    assert "30 days" in error["message"]
+
+
+async def test_whoever_owns_many_still_changes_them(world: World) -> None:
+    founder = await owning(world, ALLOWED + 1)
+    id = await world.superuser.fetchval(
+        "SELECT id::text FROM workspaces WHERE owner_id = $1 LIMIT 1", founder.user_id
+    )
+    await world.done("updateWorkspace", founder, input={"id": id, "name": "After"})
+    await world.done("deleteWorkspace", founder, id=id)
