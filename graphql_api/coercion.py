@@ -6,9 +6,12 @@ takes it all the same or says what is wrong with it.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
+from uuid import UUID
 
+import msgspec
 from graphql import (
+    GraphQLEnumType,
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLList,
@@ -25,7 +28,13 @@ from graphql.execution.get_variable_signature import (
 from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.utilities.coerce_input_value import coerce_default_value
 
+from graphql_api.declare import at_once
+
 Coerce = Callable[[Any], Any]
+
+
+KINDS: dict[str, Any] = {"String": str, "UUID": UUID}
+"""Leaves that msgspec reads as graphql-core does."""
 
 
 class Unusual(Exception):
@@ -67,7 +76,9 @@ class Coercion:
     def _nullable(self, type_: Any) -> Coerce:
         """For values that are not null."""
         if isinstance(type_, GraphQLList):
-            return _list(self._of(cast("Any", type_).of_type))
+            item: Any = cast("Any", type_).of_type
+            many = _many(cast("Any", item).of_type) if isinstance(item, GraphQLNonNull) else None
+            return many or _list(self._of(item))
         if isinstance(type_, GraphQLInputObjectType):
             return self._object(type_)
         return _leaf(type_.coerce_input_value) if is_leaf_type(type_) else _unusual
@@ -146,6 +157,70 @@ def _list(coerce: Coerce) -> Coerce:
         return [coerce(each) for each in cast("list[Any]", value)]
 
     return items
+
+
+def _many(type_: Any) -> Coerce | None:
+    """For a list of inputs that are made at once; None if this is no such input.
+
+    msgspec reads all of them. What it takes, it makes the same of as graphql-core, but for values
+    that it knows nothing of: those are coerced one by one.
+    """
+    if getattr(type_, "name", None) not in at_once:
+        return None
+    all_of, unread = _read_at_once(type_)
+
+    def many(value: Any) -> Any:
+        try:
+            found = msgspec.convert(value, all_of)
+            for name, coerce in unread:
+                for each in found:
+                    given = getattr(each, name)
+                    if given is not None:
+                        setattr(each, name, coerce(given))
+        except Exception as error:
+            raise Unusual from error
+        return found
+
+    return many
+
+
+def _read_at_once(type_: GraphQLInputObjectType) -> tuple[Any, list[tuple[str, Coerce]]]:
+    """The type of a list of them, and what is left to be done to their fields."""
+    into, names = at_once[type_.name]
+    fields: list[Any] = []
+    unread: list[tuple[str, Coerce]] = []
+    for name, declared in type_.fields.items():
+        default = coerce_default_value(declared)
+        kind, coerce = _kind(cast("Any", declared).type)
+        fields.append((names[name], kind, *(() if default is Undefined else (default,))))
+        if coerce:
+            unread.append((names[name], coerce))
+    made = msgspec.defstruct(
+        type_.name,
+        fields,
+        bases=(into,),
+        rename={given: name for name, given in names.items()},
+        forbid_unknown_fields=True,
+        kw_only=True,
+    )
+    return list[made], unread
+
+
+def _kind(type_: Any) -> tuple[Any, Coerce | None]:
+    """What msgspec is to read for a leaf, and what is to be done to that."""
+    required = isinstance(type_, GraphQLNonNull)
+    leaf: Any = cast("Any", type_).of_type if required else type_
+    kind: Any = object
+    coerce = cast("Coerce | None", leaf.coerce_input_value)
+    if isinstance(leaf, GraphQLEnumType):
+        members = {name: leaf.coerce_input_value(name) for name in leaf.values}
+        given_or_default = members | {member: member for member in members.values()}
+        kind, coerce = Literal[tuple(members)], given_or_default.__getitem__
+    elif leaf.name in KINDS:
+        kind, coerce = KINDS[leaf.name], None
+    elif required:
+        raise TypeError(f"{leaf.name} cannot be told from null: let the field be nullable")
+    return kind if required else kind | None, coerce
 
 
 def _object(members: list[Member], made: Callable[[dict[str, Any]], Any]) -> Coerce:

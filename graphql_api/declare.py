@@ -58,6 +58,9 @@ T = TypeVar("T")
 rows: dict[str, type[msgspec.Struct]] = {}
 """The row that each type is declared over, by the type's name."""
 type_names: dict[type[msgspec.Struct], str] = {}
+at_once: dict[str, tuple[type[msgspec.Struct], dict[str, str]]] = {}
+"""What inputs of which many come at once are made into, by their name in the schema; and what its
+fields are called there."""
 nodes: dict[str, One[Any]] = {}
 """What finds a row of each type that is a node, by the type's name."""
 
@@ -273,10 +276,14 @@ def filtering(conditions: Conditions, **related: Relation[Any]) -> Callable[[typ
     return declare
 
 
-def made_at_once(**lists: type) -> Callable[[type[T]], type[T]]:
+def made_at_once(
+    into: type[msgspec.Struct] | None = None, **lists: type
+) -> Callable[[type[T]], type[T]]:
     """Declare an input of plain values, or of ``lists`` of such inputs, of which many come at once.
 
     Its fields are not looked at one by one, as Strawberry does it: graphql-core has coerced them.
+    What is made is ``into``, whose fields have the names of the input's, if it is given; lists of
+    it in variables are made by ``coercion`` already.
     """
 
     def declare(cls: type[T]) -> type[T]:
@@ -286,12 +293,17 @@ def made_at_once(**lists: type) -> Callable[[type[T]], type[T]]:
             name: get_object_definition(item, strict=True).from_input
             for name, item in lists.items()
         }
+        if into is not None:
+            at_once[definition.name] = into, names
 
         def make(made: type, value: Mapping[str, Any], context: InputContext) -> Any:
             given = {names[name]: each for name, each in value.items()}
             for name, item in lists.items():
-                given[name] = [makers[name](item, each, context) for each in given[name]]
-            return made(**given)
+                given[name] = [
+                    makers[name](item, each, context) if isinstance(each, dict) else each
+                    for each in given[name]
+                ]
+            return (into or made)(**given)
 
         definition.from_input = make
         return cls

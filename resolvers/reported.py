@@ -18,6 +18,8 @@ from resolvers.redaction import Redaction, Value
 
 LONGEST_TEXT = 65_536
 """Bytes of a message, as the table has it, and of an error's texts."""
+SURELY_SHORT = LONGEST_TEXT // 4
+"""Characters that have no more bytes than that, whatever they are."""
 LARGEST_METADATA = 16_384
 LARGEST_DATA = 262_144
 """Bytes of trigger data, input and output, each."""
@@ -29,7 +31,7 @@ ROOM = 40
 NUL, VISIBLE_NUL = "\0", "\N{SYMBOL FOR NULL}"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, gc=False):
     message: str
     id: UUID | None = None
     node_id: str | None = None
@@ -59,11 +61,11 @@ class Lines:
     """Of what was masked, if that was wanted."""
 
 
-class _Row(msgspec.Struct, omit_defaults=True):
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     message: str
     id: UUID | None = None
     node_id: str | None = None
-    level: str = "info"
+    level: LogLevel = LogLevel.INFO
     metadata: msgspec.Raw | None = None
     timestamp: datetime | None = None
 
@@ -72,30 +74,83 @@ def prepare(
     lines: Sequence[Line], redaction: Redaction, *, keep_originals: bool = False
 ) -> Lines:
     made = Lines("", [])
-    said = [_visible(line.message) for line in lines]
+    said = _all_visible_said(made, lines)
     kept = redaction.texts(said)
     masked = {place for place, text in enumerate(kept) if text != said[place]}
-    metadata = {
-        place: line.metadata for place, line in enumerate(lines) if line.metadata is not None
-    }
-    places = list(metadata)
-    suspect = [places[found] for found in redaction.suspects(list(metadata.values()))]
-    hidden = _hidden([metadata[place] for place in suspect], redaction)
-    for place, (metadata[place], had) in zip(suspect, hidden, strict=True):
-        if had:
-            masked.add(place)
     rows = [
-        _row(made, place, line, kept[place], metadata.get(place))
-        for place, line in enumerate(lines)
+        _Row(text, line.id, line.node_id, line.level, None, line.timestamp)
+        for text, line in zip(kept, lines, strict=True)
     ]
+    metadata = _metadata(lines, redaction, masked)
+    made.truncated = len(_fit(made, rows, metadata))
+    for place, each in metadata.items():
+        rows[place].metadata = msgspec.Raw(each.encode())
     made.masked = len(masked)
     if keep_originals:
         for place in masked:
             rows[place].id = id = lines[place].id or uuid4()
             made.originals.append(_original_line(lines[place], id))
+    made.nodes = _nodes(made, rows)
     made.rows = msgspec.json.encode(rows).decode()
-    made.nodes = list({row.node_id for row in rows if row.node_id is not None})
     return made
+
+
+def _all_visible_said(made: Lines, lines: Sequence[Line]) -> list[str]:
+    said = [line.message for line in lines]
+    if NUL in "".join(said):
+        for place, text in enumerate(said):
+            if NUL in text:
+                said[place] = _visible(text)
+                warning = f"Characters U+0000 were replaced by {VISIBLE_NUL}."
+                made.warned.append(Warned(place, "NUL_REPLACED", warning))
+    return said
+
+
+def _metadata(
+    lines: Sequence[Line], redaction: Redaction, masked: set[int]
+) -> dict[int, Json]:
+    """The metadata by the place of its line, without secrets; ``masked`` learns where they were."""
+    found = {place: line.metadata for place, line in enumerate(lines) if line.metadata is not None}
+    places = list(found)
+    suspect = [places[each] for each in redaction.suspects(list(found.values()))]
+    hidden = _hidden([found[place] for place in suspect], redaction)
+    for place, (found[place], had) in zip(suspect, hidden, strict=True):
+        if had:
+            masked.add(place)
+    return found
+
+
+def _fit(made: Lines, rows: Sequence[_Row], metadata: dict[int, Json]) -> set[int]:
+    """Cut what is too long, and tell where that is."""
+    places: set[int] = set()
+    for place, each in metadata.items():
+        metadata[place], left_out = _within(each, LARGEST_METADATA)
+        if left_out:
+            places.add(place)
+            warning = f"The metadata has {left_out} bytes; {LARGEST_METADATA} fit."
+            made.warned.append(Warned(place, "METADATA_TRUNCATED", warning))
+    for place, row in enumerate(rows):
+        if len(row.message) > SURELY_SHORT:
+            row.message, gone = cut(row.message)
+            if gone:
+                places.add(place)
+                metadata[place] = _flagged(metadata.get(place), gone)
+                warning = f"{gone} bytes were cut off the message."
+                made.warned.append(Warned(place, "MESSAGE_TRUNCATED", warning))
+    return places
+
+
+def _nodes(made: Lines, rows: Sequence[_Row]) -> list[str]:
+    """The nodes that the rows name, those left out that no workflow can have."""
+    named = {row.node_id for row in rows}
+    named.discard(None)
+    impossible = {node for node in named if node and (len(node) > LONGEST_NODE or NUL in node)}
+    for place, row in enumerate(rows if impossible else ()):
+        if row.node_id in impossible:
+            row.node_id = None
+            warning = "There is no such node; the line is kept as no node's."
+            made.warned.append(Warned(place, "UNKNOWN_NODE", warning))
+    return list(cast("set[str]", named) - impossible)
 
 
 def _original_line(line: Line, id: UUID) -> Original:
@@ -126,36 +181,6 @@ def strangers(lines: Sequence[Line], unknown: Sequence[str]) -> list[Warned]:
     ]
 
 
-def _row(made: Lines, place: int, line: Line, text: str, metadata: Json | None) -> _Row:
-    def warn(code: str, message: str) -> None:
-        made.warned.append(Warned(place, code, message))
-
-    if NUL in line.message:
-        warn("NUL_REPLACED", f"Characters U+0000 were replaced by {VISIBLE_NUL}.")
-    kept, gone = cut(text)
-    left_out = 0
-    if metadata is not None:
-        metadata, left_out = _within(metadata, LARGEST_METADATA)
-    if gone:
-        metadata = _flagged(metadata, gone)
-        warn("MESSAGE_TRUNCATED", f"{gone} bytes were cut off the message.")
-    if left_out:
-        warn("METADATA_TRUNCATED", f"The metadata has {left_out} bytes; {LARGEST_METADATA} fit.")
-    made.truncated += bool(gone or left_out)
-    node = line.node_id
-    if node is not None and (len(node) > LONGEST_NODE or NUL in node):
-        node = None
-        warn("UNKNOWN_NODE", "There is no such node; the line is kept as no node's.")
-    return _Row(
-        kept,
-        line.id,
-        node,
-        line.level.value,
-        msgspec.Raw(metadata.encode()) if metadata is not None else None,
-        line.timestamp,
-    )
-
-
 def text(written: str | None, redaction: Redaction) -> str | None:
     """A text of an error."""
     return None if written is None else cut(redaction.text(_visible(written)))[0]
@@ -172,7 +197,7 @@ def data(written: Json | None, redaction: Redaction) -> Json | None:
 
 def cut(text: str) -> tuple[str, int]:
     """The text, and how many bytes of it were cut off."""
-    if len(text) * 4 <= LONGEST_TEXT or len(raw := text.encode()) <= LONGEST_TEXT:
+    if len(text) <= SURELY_SHORT or len(raw := text.encode()) <= LONGEST_TEXT:
         return text, 0
     kept = raw[: LONGEST_TEXT - ROOM].decode(errors="ignore")
     gone = len(raw) - len(kept.encode())

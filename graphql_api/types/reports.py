@@ -16,6 +16,7 @@ from graphql_api.declare import described, enum, made_at_once, related
 from graphql_api.types.errors import UserError
 from graphql_api.types.executions import Execution
 from graphql_api.types.scalars import BigInt
+from resolvers.reported import Line
 
 
 class ExecutionOutcome(StrEnum):
@@ -53,7 +54,7 @@ class StartExecutionInput:
     """Keep what is masked or cut also as it was, sealed, for `revealExecution`."""
 
 
-@made_at_once()
+@made_at_once(Line)
 @described
 @strawberry.input(description="A line of a log.")
 class LogLineInput:

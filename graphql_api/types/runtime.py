@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 from uuid import UUID
 
 import strawberry
@@ -93,19 +93,12 @@ class RuntimeMutations:
     ) -> AppendExecutionLogsPayload:
         try:
             id = _execution(input.execution_id)
-            lines = [
-                Line(
-                    each.message,
-                    each.id,
-                    each.node_id,
-                    each.level,
-                    each.metadata,
-                    each.timestamp,
-                )
-                for each in input.lines
-            ]
             kept = await runs.append_lines(
-                info.context, id, lines, input.attempt, keep_originals=input.keep_original
+                info.context,
+                id,
+                cast("list[Line]", input.lines),  # ``made_at_once``
+                input.attempt,
+                keep_originals=input.keep_original,
             )
         except Refusal as refusal:
             return AppendExecutionLogsPayload(errors=told(refusal))

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import msgspec
 import pytest
 from graphql import OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
@@ -34,6 +35,20 @@ USUAL: dict[str, list[Any]] = {
         {"executionId": "e", "lines": []},
         {"executionId": "e", "attempt": 2, "lines": [LINE, {"message": "n", "nodeId": None}]},
     ],
+    "[LogLineInput!]!": [
+        [],
+        [
+            LINE,
+            {"message": "", "id": None, "metadata": None, "timestamp": None},
+            {
+                "message": "\0",
+                "id": "0196F2C0-0000-4000-8000-000000000000",
+                "nodeId": "n1",
+                "metadata": [{"a": 1.5}, "x"],
+                "timestamp": "2026-10-05T01:02:03.5+02:00",
+            },
+        ],
+    ],
 }
 UNUSUAL: dict[str, list[Any]] = {
     "ID!": [None, [], True],
@@ -47,6 +62,18 @@ UNUSUAL: dict[str, list[Any]] = {
         {"lines": []},
         {"executionId": "e", "lines": [{}]},
         {"executionId": "e", "lines": [{**LINE, "level": "LOUD"}]},
+        {"executionId": "e", "lines": {"message": "alone"}},
+    ],
+    "[LogLineInput!]!": [
+        [None],
+        [{**LINE, "unknown": 1}],
+        [{"message": None}],
+        [{"message": 7}],
+        [{**LINE, "level": None}],
+        [{**LINE, "level": "warn"}],
+        [{**LINE, "id": "no uuid"}],
+        [{**LINE, "timestamp": "2026-10-05T00:00:00"}],
+        [{**LINE, "timestamp": 5}],
     ],
 }
 CASES = [(type_, value) for type_, values in USUAL.items() for value in values]
@@ -63,6 +90,22 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
+ANY: st.SearchStrategy[object] = st.one_of(
+    st.none(), st.integers(), st.text(max_size=2), st.lists(st.booleans(), max_size=1)
+)
+OPTIONAL: dict[str, st.SearchStrategy[object]] = {
+    "id": st.uuids().map(str) | st.uuids().map(lambda id: id.hex) | ANY,
+    "nodeId": st.text(max_size=3) | ANY,
+    "level": st.sampled_from(["DEBUG", "INFO", "ERROR", "info"]) | ANY,
+    "metadata": JSON,
+    "timestamp": st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat()) | ANY,
+    "more": ANY,
+}
+LINES: st.SearchStrategy[list[dict[str, object]]] = st.lists(
+    st.fixed_dictionaries({"message": st.text(max_size=3)}, optional=OPTIONAL), max_size=3
+)
+"""Lines, nearly all of them right."""
+
 
 def coerced(type_: str, given: dict[str, Any]) -> tuple[object, Any]:
     """By our functions (None where they leave it), and by graphql-core."""
@@ -77,7 +120,8 @@ def _values(found: object) -> object:
     """The values, and what they were made of; the types of each making are objects of their own."""
     if not isinstance(found, VariableValues):
         return found
-    return found.coerced, {name: source.value for name, source in found.sources.items()}
+    sources = {name: source.value for name, source in found.sources.items()}
+    return msgspec.to_builtins(found.coerced), sources
 
 
 @pytest.mark.parametrize(("type_", "value"), CASES)
@@ -103,4 +147,11 @@ def test_what_is_not_given_is_left_to_graphql_core() -> None:
 @given(type_=st.sampled_from(list(USUAL)), value=JSON)
 def test_whatever_is_coerced_is_what_graphql_core_makes_of_it(type_: str, value: object) -> None:
     ours, core = coerced(type_, {"x": value})
+    assert ours is None or ours == core
+
+
+@settings(max_examples=500, deadline=None)
+@given(lines=LINES)
+def test_whatever_lines_are_coerced_are_what_graphql_core_makes_of_them(lines: object) -> None:
+    ours, core = coerced("[LogLineInput!]!", {"x": lines})
     assert ours is None or ours == core
