@@ -51,7 +51,5 @@ def _test(
 
 
 def _joined(tests: Sequence[Fragment], word: str) -> Fragment:
-    if len(tests) == 1:
-        return tests[0]
     text = f" {word} ".join(test.text for test in tests) or ("TRUE" if word == "AND" else "FALSE")
     return Fragment(f"({text})", sum((test.values for test in tests), ()))

@@ -113,9 +113,9 @@ class Page:
         the highest.
         """
         terms = total(self.order, relation.tie)
-        beyond = (
-            f" AND {self._beyond(relation, terms, statement)}" if self.cursor is not None else ""
-        )
+        beyond = ""
+        if self.cursor is not None:
+            beyond = f" AND {self._beyond(relation, terms, self.cursor, statement)}"
         rows = (
             f"SELECT {relation.columns('r')} FROM ({select}) r WHERE {where}{beyond}"
             f" ORDER BY {', '.join(self._ordered(relation, term) for term in terms)}"
@@ -138,24 +138,25 @@ class Page:
             nulls = " NULLS FIRST" if self.backward else " NULLS LAST"
         return f'r."{term.column}" {direction}{nulls}'
 
-    def _beyond(self, relation: Many[Any], terms: Sequence[Term], statement: Statement) -> str:
+    def _beyond(
+        self, relation: Many[Any], terms: Sequence[Term], cursor: Key, statement: Statement
+    ) -> str:
         """The test for rows on the far side of the cursor."""
-        values = self.cursor or ()
         if len({term.descending for term in terms}) == 1 and not any(
             nullable(relation.row, term.column) for term in terms
         ):
             columns = ", ".join(f'r."{term.column}"' for term in terms)
-            bound = ", ".join(map(statement.bind, values))
+            bound = ", ".join(map(statement.bind, cursor))
             return f"({columns}) {self._sign(terms[0])} ({bound})"
         same: list[str] = []
         ways: list[str] = []
-        for term, value in zip(terms, values, strict=True):
+        for term, value in zip(terms, cursor, strict=True):
             column = f'r."{term.column}"'
             bound = "NULL" if value is None else statement.bind(value)
             if further := self._further(term, column, bound, nullable(relation.row, term.column)):
                 ways.append(" AND ".join([*same, further]))
             same.append(f"{column} IS NULL" if value is None else f"{column} = {bound}")
-        return f"({' OR '.join(ways) or 'FALSE'})"
+        return f"({' OR '.join(ways)})"
 
     def _further(self, term: Term, column: str, bound: str, nullable: bool) -> str:
         if bound == "NULL":

@@ -20,9 +20,9 @@ BROKEN_PROMISE = '"\\u0000"'
 
 def sql(*parts: Sql) -> Sql:
     """One piece of several. What no request changes is put together here, once for all of them."""
-    merged: list[Sql] = []
+    merged: list[Sql] = [""]
     for part in parts:
-        if merged and isinstance(part, str) and isinstance(merged[-1], str):
+        if isinstance(part, str) and isinstance(merged[-1], str):
             merged[-1] += part
         else:
             merged.append(part)
@@ -39,7 +39,7 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
     parts: list[Sql] = []
     for piece in pieces:
         parts += [separator, piece] if parts else [piece]
-    return sql(*parts) if parts else ""
+    return sql(*parts)
 
 
 def cells(named: Mapping[str, Sql]) -> Sql:
@@ -75,7 +75,7 @@ def enum(column: str, names: Iterable[tuple[str, str]]) -> Sql:
 def number(column: str) -> Sql:
     """A float as Python writes it: PostgreSQL leaves the .0 away."""
     return (
-        f"(CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e15"
+        f"(CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e16"
         f" THEN {column}::bigint || '.0' ELSE {column}::text END)::json"
     )
 

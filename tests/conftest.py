@@ -22,9 +22,12 @@ from resolvers.tokens import Tokens
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
-PREFIX = f"test_{os.getpid()}"
-
 NewDatabase = Callable[..., Awaitable[str]]
+
+
+def prefix() -> str:
+    """What the names of this process's databases begin with."""
+    return f"test_{os.getpid()}_"
 
 
 def silent(_: str) -> None:
@@ -54,7 +57,7 @@ async def on_server(server: str) -> "AsyncGenerator[Connection[Record]]":
     yield connection
     if "TEST_DATABASE_URL" in os.environ:  # the embedded server goes with its folder
         for row in await connection.fetch(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", f"{PREFIX}_"
+            "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", prefix()
         ):
             await connection.execute(f"DROP DATABASE {row['datname']} WITH (FORCE)")
     await connection.close()
@@ -66,7 +69,7 @@ def new_database(server: str, on_server: "Connection[Record]") -> NewDatabase:
     numbers = count(1)
 
     async def make(template: str = "template0") -> str:
-        name = f"{PREFIX}_{next(numbers)}"
+        name = f"{prefix()}{next(numbers)}"
         await on_server.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
         return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
@@ -76,6 +79,8 @@ def new_database(server: str, on_server: "Connection[Record]") -> NewDatabase:
 @pytest.fixture(scope="session")
 async def template(new_database: NewDatabase, secrets: Secrets) -> str:
     """The name of a migrated database without rows."""
+    if given := os.environ.get("TEST_TEMPLATE"):
+        return given
     url = await new_database()
     await migrate(url, secrets, silent)
     return urlsplit(url).path[1:]

@@ -1,5 +1,6 @@
 """The sample that every test of the graph reads, and those who ask along each path."""
 
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ ROOMY = Limits(
 @pytest.fixture(scope="session")
 async def sample_url(new_database: Callable[..., Awaitable[str]], template: str) -> str:
     """A database with the rows of the sample, to be read only."""
+    if given := os.environ.get("TEST_SAMPLE"):
+        return given
     url = await new_database(template)
     superuser: Connection[Record] = await asyncpg.connect(url)
     await sample.fill(superuser)

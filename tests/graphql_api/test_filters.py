@@ -366,7 +366,9 @@ async def test_a_filter_nests_eight_deep_and_no_deeper(ask: Asking, rows: Rows) 
     listed, found = await found_by(ask, rows, "WorkflowFilter", nested(8))
 
     assert found == ids_of(listed)
+    assert await ask.code(query, filter={"executions": nested(7)}) is None
     assert await ask.code(query, filter=nested(9)) == "INVALID_INPUT"
+    assert await ask.code(query, filter={"executions": nested(8)}) == "INVALID_INPUT"
     assert await ask.code(query, filter=nested(60)) == "INVALID_INPUT"
 
 

@@ -377,6 +377,27 @@ async def test_a_page_goes_on_behind_a_row_that_is_gone(ask: Asking, rows: Rows)
     assert found == [name for name in names if name > "Spare 1zzz"]
 
 
+@pytest.mark.parametrize(
+    ("order", "terms"), [("NEWEST", ["id"]), ("SLOWEST", ["duration_ms", "id"])]
+)
+async def test_a_cursor_holds_what_makes_the_place_of_its_row_and_no_more(
+    ask: Asking, rows: Rows, order: str, terms: list[str]
+) -> None:
+    query = """
+        query ($order: ExecutionOrder!) {
+            executions(orderBy: $order, first: 3) { edges { cursor node { databaseId } } }
+        }
+    """
+
+    edges = (await ask(query, order=order))["executions"]["edges"]
+
+    found = {str(row["id"]): row for row in rows.seen_by(OWNER)["Execution"]}
+    for edge in edges:
+        row = found[edge["node"]["databaseId"]]
+        values = [str(row[term]) if term == "id" else row[term] for term in terms]
+        assert json.loads(base64.b64decode(edge["cursor"])) == [order, *values]
+
+
 def cursor(*values: object) -> str:
     return base64.b64encode(json.dumps(values).encode()).decode()
 
@@ -423,7 +444,7 @@ FORGED = """
         "\ud800",
         HERE,
         HERE[:-3],
-        HERE + "\n",
+        cursor("SLOWEST", 5, HERE_ID) + "\n",
         base64.b64encode(b"\xff\xfe").decode(),
         base64.b64encode(b"[" * 5000).decode(),
         base64.b64encode(b'"SLOWEST"').decode(),

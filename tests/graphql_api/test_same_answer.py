@@ -286,4 +286,4 @@ async def test_plan_and_loaders_agree(
             assert exact(plan.body) == exact(loaded.body), (
                 f"as {viewer}: {body}\n{plan.body.decode()[:2000]}\n{loaded.body.decode()[:2000]}"
             )
-    assert seen["compiled"] > sum(seen.values()) / 2, seen
+    assert seen["compiled"] > sum(seen.values()) / 4, seen

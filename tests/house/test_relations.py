@@ -275,6 +275,11 @@ def test_a_fragment_calls_the_functions_of_the_viewer_as_sub_selects_only() -> N
 VIEWER_FUNCTION = re.compile(r"app\.(viewer|uid|key_id|ws|author)\(")
 
 
+def test_a_relation_says_where_the_columns_of_its_row_stand() -> None:
+    with pytest.raises(TypeError, match=r"no \{alias.\*\} for the columns of"):
+        Relation(next(iter(RELATIONS.values())).row, "SELECT 1")
+
+
 def test_a_fragment_names_its_columns() -> None:
     assert [
         name

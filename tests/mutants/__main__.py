@@ -2,18 +2,25 @@
 
 import argparse
 import asyncio
+import gc
 import os
+import subprocess
 import sys
 import tempfile
-import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
 
 from bench.say import say
 from db.embedded import embedded
-from tests.mutants.mutations import Mutant, mutants_of
+from tests.mutants.mutations import mutants_of
+from tests.mutants.plugin import Collected, Noticing
+from tests.mutants.putting import Mutated, functions_of, put_inside
+from tests.mutants.trials import Task, Trials, forked
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
@@ -22,88 +29,84 @@ MODULES = [
     "db/filters.py",
     "db/batches.py",
     "db/plan.py",
+    "db/plan_pages.py",
+    "db/waiting.py",
     "graphql_api/plan.py",
     "graphql_api/ways.py",
+    "graphql_api/arguments.py",
+    "graphql_api/coercion.py",
 ]
 NOTICE = [
-    "tests/graphql_api/test_paging.py",
     "tests/graphql_api/test_filters.py",
-    "tests/house/test_relations.py",
+    "tests/graphql_api/test_coercion.py",
     "tests/graphql_api/test_ids.py",
+    "tests/graphql_api/test_paging.py",
+    "tests/house/test_relations.py",
     "tests/graphql_api/test_levels.py",
     "tests/graphql_api/test_rowless.py",
-    "tests/graphql_api/test_visibility.py",
+    "tests/db/test_waiting.py",
     "tests/graphql_api/test_same_answer.py",
 ]
-"""What should notice, the likeliest first."""
-SECONDS = 300
+"""What should notice."""
+OPTIONS = ["-x", "-q", "-s", "--hypothesis-seed=1"]
+"""With a seed, so that no test fails by a chance that has nothing to do with the mutant."""
+TEMPLATE, SAMPLE = "mutants_template", "mutants_sample"
 LOOKED_AT = Path(__file__).with_name("survivors.toml")
 
 
-class Task(NamedTuple):
-    file: str
-    mutant: Mutant
-
-    @property
-    def name(self) -> str:
-        return f"{self.file}: {self.mutant.what}"
+def passes_afresh(noticing: Noticing, task: Task | None = None) -> bool:
+    """Whether the tests pass where the mutant is imported instead of its module."""
+    if task:
+        sys.meta_path.insert(0, Mutated(task.module, task.mutant.source))
+    return pytest.main([*OPTIONS, *NOTICE], plugins=[noticing]) == 0
 
 
-def tasks(files: list[str]) -> Iterator[Task]:
-    for file in files:
-        for mutant in mutants_of((ROOT / file).read_text(encoding="utf-8")):
-            yield Task(file, mutant)
+def tried_inside(tasks: Sequence[Task], noticing: Noticing, at_once: int, lives: Path) -> bool:
+    """Try those that change only what functions do, where all is imported and collected already,
+    with some of the tests; the names of those that live go to a file, to be tried with all."""
+
+    def each_of(passes: Callable[[], bool]) -> None:
+        def passes_with(task: Task) -> bool:
+            put_inside(task.module, task.mutant.source)
+            return passes()
+
+        for module in {task.module for task in tasks}:
+            functions_of(module)
+        gc.freeze()
+        trials = Trials(at_once, len(tasks))
+        for task in tasks:
+            trials.begin(task, passes_with)
+        lives.write_text("\n".join(task.name for task in trials.end()), encoding="utf-8")
+
+    return pytest.main([*OPTIONS, *NOTICE], plugins=[noticing, Collected(noticing, each_of)]) == 0
 
 
-async def passes(url: str, task: Task | None = None) -> bool:
-    """Whether all tests pass with the mutant, or with none."""
-    with tempfile.NamedTemporaryFile("w", suffix=".py", encoding="utf-8") as source:
-        env = {**os.environ, "TEST_DATABASE_URL": url, "PYTHONPATH": str(ROOT)}
-        env["PYTHONDONTWRITEBYTECODE"] = "1"
-        if task:
-            source.write(task.mutant.source)
-            source.flush()
-            env["MUTANT"] = task.file.removesuffix(".py").replace("/", ".")
-            env["MUTANT_SOURCE"] = source.name
-        process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "pytest", "-x", "-q", "-p", "tests.mutants.plugin", *NOTICE],
-            cwd=ROOT,
-            env=env,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            return await asyncio.wait_for(process.wait(), SECONDS) == 0
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return False
-
-
-async def run(files: list[str], at_once: int, only: str) -> int:
-    known: dict[str, str] = tomllib.loads(LOOKED_AT.read_text(encoding="utf-8"))
-    wanted = [task for task in tasks(files) if only in task.name and task.name not in known]
-    alive: list[Task] = []
-    began, done, turns = time.monotonic(), 0, asyncio.Semaphore(at_once)
-
-    async def tried(task: Task, url: str) -> None:
-        nonlocal done
-        async with turns:
-            if await passes(url, task):
-                alive.append(task)
-                say(f"LIVES  {task.file}:{task.mutant.line}  {task.mutant.what}")
-            done += 1
-            if done % 20 == 0:
-                say(f"{done} of {len(wanted)} after {time.monotonic() - began:.0f} s")
-
-    with tempfile.TemporaryDirectory() as folder:
-        async with embedded(Path(folder), say, durable=False) as url:
-            if not await passes(url):
-                say("The tests fail without a mutant.")
-                return 2
-            await asyncio.gather(*(tried(task, url) for task in wanted))
-    say(f"{len(wanted)} mutants: {len(wanted) - len(alive)} noticed, {len(alive)} not")
+def run(tasks: Sequence[Task], at_once: int, folder: Path, url: str) -> int:
+    noticing, lives = Noticing(folder / "noticed"), folder / "lives"
+    filled = urlunsplit(urlsplit(url)._replace(path=f"/{SAMPLE}"))
+    os.environ |= {"TEST_DATABASE_URL": url, "TEST_TEMPLATE": TEMPLATE, "TEST_SAMPLE": filled}
+    databases = [sys.executable, "-m", "tests.mutants.databases", url, TEMPLATE, SAMPLE]
+    subprocess.run(databases, check=True)  # noqa: S603
+    inside = [task for task in tasks if task.mutant.inside]
+    unchanged = partial(passes_afresh, noticing)
+    for passes in (unchanged, partial(tried_inside, inside, noticing, at_once, lives)):
+        if os.waitpid(forked(passes), 0)[1]:
+            say("The tests fail without a mutant.")
+            return 2
+    living = lives.read_text(encoding="utf-8").splitlines()
+    rest = [task for task in tasks if not task.mutant.inside or task.name in living]
+    trials = Trials(at_once, len(rest))
+    for task in rest:
+        trials.begin(task, partial(passes_afresh, noticing))
+    alive = trials.end()
+    say(f"{len(tasks)} mutants: {len(tasks) - len(alive)} noticed, {len(alive)} not")
     return 1 if alive else 0
+
+
+async def with_postgres(tasks: Sequence[Task], at_once: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        async with embedded(Path(folder) / "data", say, durable=False) as url:
+            return run(tasks, at_once, Path(folder), url)
 
 
 def main() -> int:
@@ -116,7 +119,14 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="only mutants whose name contains this")
     given = parser.parse_args()
-    return asyncio.run(run(given.files, given.at_once, given.only))
+    known: dict[str, str] = tomllib.loads(LOOKED_AT.read_text(encoding="utf-8"))
+    tasks = [
+        Task(file, mutant)
+        for file in given.files
+        for mutant in mutants_of((ROOT / file).read_text(encoding="utf-8"))
+    ]
+    wanted = [task for task in tasks if given.only in task.name and task.name not in known]
+    return asyncio.run(with_postgres(wanted, given.at_once))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,23 @@
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 
 class Mutant(NamedTuple):
-    """``what`` names the change by its line and text, as a person finds it again."""
+    """``what`` names the change by its function and text, as a person finds it again; ``inside``
+    says that it is in the body of a function, and not in what the module does when imported."""
 
     line: int
     what: str
     source: str
+    inside: bool
 
+
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -65,7 +71,8 @@ SQL = re.compile(r"[A-Z]{2}|[<>=]|^(?:max|min|count)\b")
 def mutants_of(source: str) -> Iterator[Mutant]:
     """Every mutant of a module; docstrings, annotations and imports stay as they are."""
     tree = ast.parse(source)
-    unheard = silent(tree)
+    unheard, within = silent(tree), scopes(tree)
+    named: Counter[str] = Counter()
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.stmt)]
     for number, node in enumerate(nodes):
         if id(node) in unheard:
@@ -77,7 +84,11 @@ def mutants_of(source: str) -> Iterator[Mutant]:
             replaced = Swap(again[number], change).visit(changed)
             after = ast.unparse(ast.fix_missing_locations(replaced))
             if after != ast.unparse(tree):
-                yield Mutant(node.lineno, f"{first_line(before)}  ({what})", after)
+                scope = within.get(id(node))
+                name = f"{scope.name if scope else 'module'}: {first_line(before)}  ({what})"
+                named[name] += 1
+                name += f" #{named[name]}" if named[name] > 1 else ""
+                yield Mutant(node.lineno, name, after, isinstance(scope, FUNCTION))
 
 
 class Swap(ast.NodeTransformer):
@@ -149,7 +160,8 @@ def words(text: str) -> Iterator[tuple[str, str]]:
 
 
 def silent(tree: ast.Module) -> set[int]:
-    """What changes no answer: documentation, annotations, the words of errors, ``strict=True``."""
+    """What changes no answer: documentation, annotations, the words of errors, and ``strict`` and
+    ``frozen``, which only guard against mistakes in the code around."""
     found: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -159,9 +171,20 @@ def silent(tree: ast.Module) -> set[int]:
             found |= {id(each) for each in ast.walk(annotation)}
         if isinstance(node, ast.Raise):
             found |= {id(each) for each in ast.walk(node)}
-        if isinstance(node, ast.keyword) and node.arg == "strict":
+        if isinstance(node, ast.keyword) and node.arg in ("strict", "frozen"):
             found.add(id(node.value))
     return found
+
+
+def scopes(tree: ast.Module) -> dict[int, Scope]:
+    """The innermost function or class in whose body each node stands, by the node's id."""
+    return {
+        id(node): scope
+        for scope in ast.walk(tree)
+        if isinstance(scope, Scope)
+        for statement in scope.body
+        for node in ast.walk(statement)
+    }
 
 
 def first_line(text: str) -> str:

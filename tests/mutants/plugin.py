@@ -1,43 +1,55 @@
-"""A pytest plugin that puts a mutant in a module's place, before anything imports it.
+"""Pytest plugins: what noticed a mutant is asked first, and mutants are tried in forks."""
 
-MUTANT is the module's name, MUTANT_SOURCE the file with its text.
-"""
-
-import importlib.abc
-import importlib.util
-import os
-import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+
+import pytest
+
+SOME = 12
 
 
-class Mutated(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    """Finds the one module, and gives its text."""
+class Noticing:
+    """Notes in a file which tests notice mutants; those that noticed the last ones come first."""
 
-    def __init__(self, name: str, source: Path, original: str) -> None:
-        self._name, self._source, self._original = name, source, original
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._file.touch()
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname != self._name:
-            return None
-        return importlib.util.spec_from_file_location(fullname, self._original, loader=self)
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self.put_in_order(items)
 
-    def get_filename(self, fullname: str) -> str:
-        return self._original
+    def put_in_order(self, items: list[pytest.Item]) -> None:
+        lines = self._file.read_text(encoding="utf-8").splitlines()
+        noticed = {test: place for place, test in enumerate(lines, 1)}
+        items.sort(key=lambda item: -noticed.get(item.nodeid, 0))
 
-    def get_data(self, path: str) -> bytes:
-        return self._source.read_bytes()
-
-    def path_stats(self, path: str) -> dict[str, float]:
-        raise OSError("a mutant is compiled each time")
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{report.nodeid}\n")
 
 
-if "MUTANT" in os.environ:
-    name = os.environ["MUTANT"]
-    sys.meta_path.insert(
-        0, Mutated(name, Path(os.environ["MUTANT_SOURCE"]), f"{name.replace('.', '/')}.py")
-    )
+class Collected:
+    """Instead of running the tests hands over a function that runs them: some cases of each."""
+
+    def __init__(self, noticing: Noticing, use: Callable[[Callable[[], bool]], None]) -> None:
+        self._noticing, self._use = noticing, use
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        cases: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+        for item in session.items:
+            cases[item.nodeid.partition("[")[0]].append(item)
+        items = [one for each in cases.values() for one in each[:: -(-len(each) // SOME)]]
+
+        def passes() -> bool:
+            self._noticing.put_in_order(items)
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    return False
+            return True
+
+        self._use(passes)
+        return True
