@@ -74,6 +74,11 @@ def forked(passes: Callable[[], bool]) -> int:
     return process
 
 
+def ended(process: int) -> bool:
+    """Whether all passed there."""
+    return os.waitpid(process, 0)[1] == 0
+
+
 def silenced() -> None:
     """This process says nothing any more, and does not run for ever."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
