@@ -46,6 +46,7 @@ SERVER_COMMANDS = {
 }
 COMPOSE_SPEC = ["--builtin-schema", "vendor.compose-spec"]
 END_TO_END = ["tests/e2e", "tests/streams/test_clients.py", "tests/faults"]
+READING = "tests/graphql_api/test_*.py"
 SAME_ANSWER = "tests/graphql_api/test_same_answer.py"
 LINTS = [
     ("style and mistakes", ["ruff", "check"]),
@@ -62,12 +63,13 @@ The server ({lock}); each explains itself with --help:
 {server}
 
 Development ({dev_lock}):
-  test               run the tests; options and paths go to pytest
+  test               run the tests; options and paths go to pytest; with --plan on or --plan off
+                     every query is answered by its plan, or by the loaders
   e2e                run those that take minutes: a browser, other clients, faults under live logs,
                      thousands of generated queries
   lint               run every other check: {lints}
-  check              all that CI runs: test, e2e, lint, the image's steps, the database on
-                     PostgreSQL 15
+  check              all that CI runs: test, what reads with --plan off, e2e, lint, the image's
+                     steps, the database on PostgreSQL 15
   bench              measure how fast the server answers, next to others
   mutants            see that the tests notice every change of the compiler and the relations
 
@@ -99,7 +101,8 @@ def usage() -> str:
 def test(options: list[str]) -> int:
     """All tests but those that take minutes: ``e2e`` runs them. All of them share the cores."""
     rest = [f"--ignore={path}" for path in END_TO_END]
-    shared = [] if options else [f"--numprocesses={min(os.cpu_count() or 1, 4)}", "--dist=loadfile"]
+    some = options and "--plan" not in options
+    shared = [] if some else [f"--numprocesses={min(os.cpu_count() or 1, 4)}", "--dist=loadfile"]
     return become(["python", "-m", "pytest", *rest, *shared, *options])
 
 
@@ -123,6 +126,7 @@ def check(_options: list[str]) -> int:
     this = [sys.executable, str(ROOT / "dev.py")]
     steps = [
         [*this, "test"],
+        [*this, "test", "--plan", "off", *map(str, sorted(ROOT.glob(READING)))],
         [*this, "e2e"],
         [*this, "lint"],
         [*this[:1], ".ci/image.py"],

@@ -1,7 +1,7 @@
 """What all tests share: a PostgreSQL, and a migrated database in it that is cloned for each use."""
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from db.session import Database, connect
 from resolvers.context import Resources
 from resolvers.passwords import Passwords
 from resolvers.tokens import Tokens
+from tests import forced
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -28,6 +29,33 @@ NewDatabase = Callable[..., Awaitable[str]]
 def prefix() -> str:
     """What the names of this process's databases begin with."""
     return f"test_{os.getpid()}_"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--plan",
+        choices=["on", "off"],
+        help="have every query answered by its plan, or every one by the loaders",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if plan := config.getoption("plan"):
+        forced.force(plan)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if forced.plan:
+        about = [item for item in items if item.get_closest_marker("paths")]
+        items[:] = [item for item in items if item not in about]
+        config.hook.pytest_deselected(items=about)
+
+
+@pytest.fixture(autouse=True)
+def every_query_has_a_plan_where_that_is_forced() -> Iterator[None]:
+    yield
+    seen, forced.declined[:] = list(forced.declined), []
+    assert seen == []
 
 
 def silent(_: str) -> None:

@@ -18,6 +18,8 @@ from tests import sample
 from tests.graph import BONDS, TABLES, Rows, global_id
 from tests.graphql_api.asking import OWNER, PAGES, ROOT, Asking, leading_fields
 
+pytestmark = pytest.mark.paths
+
 # what a node did has no id to be asked for by: it is read with its execution
 FIELDS = {
     name: field

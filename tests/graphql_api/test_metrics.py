@@ -110,6 +110,7 @@ async def test_names_that_clients_make_up_are_no_labels(client: httpx.AsyncClien
 
 
 async def test_the_pools_and_the_database_are_measured(client: httpx.AsyncClient) -> None:
+    await ask(client, "{ workspaces { totalCount } }")
     samples = await scraped(client)
 
     assert of(samples, "database_connections", pool="api", state="idle") >= 1

@@ -273,6 +273,7 @@ def generated(count: int, ids: list[str], cursors: list[str]) -> list[tuple[Body
     return cases
 
 
+@pytest.mark.paths
 async def test_plan_and_loaders_agree(
     compiled: Asking, loaders: Asking, known: tuple[list[str], list[str]]
 ) -> None:

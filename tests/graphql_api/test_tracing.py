@@ -95,6 +95,7 @@ def path_of(spans: Iterable[Any], leaf: str) -> list[str]:
     return names
 
 
+@pytest.mark.paths
 async def test_a_query_is_traced_from_its_arrival_to_its_sql(url: str) -> None:
     collector = Collector()
     async with traced(url, collector) as client:
@@ -123,6 +124,7 @@ async def test_a_mutation_is_traced_through_its_resolver_and_names_no_secret(url
     assert not any(b"nobody@example.org" in each for each in collector.bodies)
 
 
+@pytest.mark.paths
 async def test_requests_at_once_keep_their_traces_apart(url: str) -> None:
     collector = Collector()
     traces = [f"{number:032x}" for number in range(1, 9)]
