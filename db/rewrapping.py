@@ -8,12 +8,16 @@ from db.session import Database
 
 
 class Kind(NamedTuple):
-    """What is sealed for one purpose. ``read`` answers id, the owners, text and key id."""
+    """What is sealed for one purpose. ``read`` answers id, the owners, text and key id.
+
+    ``lost``: what is to be done about one that does not open.
+    """
 
     purpose: str
     number: LiteralString
     read: LiteralString
     write: LiteralString
+    lost: str = "enter it again"
 
 
 KINDS = {
@@ -43,6 +47,13 @@ KINDS = {
           FROM app.read_second_factors_under_other_keys($1, $2, $3)
         """,
         "SELECT app.rewrap_second_factor($1, $2, $3, $4)",
+    ),
+    "messages that wait": Kind(
+        "mail",
+        "SELECT app.count_mail_under_other_keys($1)",
+        "SELECT id, message, key_id FROM app.read_mail_under_other_keys($1, $2, $3)",
+        "SELECT app.rewrap_mail($1, $2, $3, $4)",
+        lost="it is given up when it is to be sent",
     ),
 }
 

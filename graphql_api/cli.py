@@ -127,10 +127,10 @@ def deliver(
 
 @app.command
 def rotate_credentials(*, data: Data = None) -> int:
-    """Seal the stored credentials anew with SECRET_KEY, after it was changed.
+    """Seal anew with SECRET_KEY what is stored sealed, after it was changed.
 
     What the secret before it sealed is opened with SECRET_KEY_PREVIOUS, which is not needed for
-    them any longer when this ends with 0. Can be broken off and run again, beside a running server.
+    that any longer when this ends with 0. Can be broken off and run again, beside a running server.
     """
     return asyncio.run(_rotate_credentials(read_settings(data=data)))
 
@@ -384,7 +384,7 @@ async def _rotate_credentials(settings: Settings) -> int:
         async with connect(place.url, place.secrets, size=1) as database:
             everything = await rewrap(database, report)
     if everything:
-        report("All credentials are sealed with the present key")
+        report("Everything is sealed with the present key")
     return 0 if everything else 1
 
 

@@ -63,12 +63,17 @@ FUNCTIONS = [
     "app.read_credentials_under_other_keys('', gen_random_uuid(), 1)",
     "app.count_credentials_under_other_keys('')",
     "app.rewrap_credentials(gen_random_uuid(), '', '', '')",
+    "app.read_mail_under_other_keys('', gen_random_uuid(), 1)",
+    "app.count_mail_under_other_keys('')",
+    "app.rewrap_mail(gen_random_uuid(), '', '', '')",
+    "app.page_of_originals('{}', '{}', gen_random_uuid(), '', gen_random_uuid(), 1)",
+    "app.rewrap_originals('{}', '{}', '{}', '{}', '{}', '{}')",
 ]
 
 
 @pytest.mark.parametrize("login", ["mcp_api", "mcp_auth", "mcp_stream", "mcp_maintenance"])
 @pytest.mark.parametrize("function", FUNCTIONS)
-async def test_the_worker_alone_reads_credentials(
+async def test_the_worker_alone_reads_what_is_sealed(
     shared_world: World, login: str, function: str
 ) -> None:
     superuser = shared_world.superuser

@@ -1,12 +1,18 @@
 """What was masked is shown as it was to nobody but who may see it, and only where it was kept."""
 
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from db.sealing import Sealing
+from db.secrets import Secrets
 from db.session import Viewer
+from resolvers import rewrapping
 from tests import sample
 from tests.graphql_api.platform import WHO, Data, Platform
 
@@ -173,3 +179,97 @@ async def test_a_refused_report_keeps_nothing(platform: Platform) -> None:
     )
     after = await platform.superuser.fetchval("SELECT count(*) FROM execution_originals")
     assert after == before
+
+
+# Under a new key
+
+OLD, NEW = "the secret that every test of the database uses", "the secret that is used from now on"
+EVERY_LINE = [1, 2, 3]
+
+
+@contextmanager
+def knowing(platform: Platform, *secrets: str) -> Generator[None]:
+    """As a process whose secrets these are, the one before last."""
+    platform.database.sealing, before = Sealing(Secrets(*secrets)), platform.database.sealing
+    try:
+        yield
+    finally:
+        platform.database.sealing = before
+
+
+async def shown(platform: Platform, runs: list[str]) -> list[Any]:
+    asked = [revealed(platform, OWNER, executionId=run, seqs=EVERY_LINE) for run in runs]
+    return [payload["originals"] for payload in await asyncio.gather(*asked)]
+
+
+async def only(platform: Platform, number: int) -> list[str]:
+    """So many executions, which alone have originals: five each."""
+    await platform.superuser.execute("DELETE FROM execution_originals")
+    return [await reported(platform, keep=True) for _ in range(number)]
+
+
+def about_originals(said: list[str]) -> list[str]:
+    return [each for each in said if "originals" in each]
+
+
+async def test_originals_come_under_a_new_key_and_open_as_before(platform: Platform) -> None:
+    runs, said = await only(platform, 3), list[str]()
+    before = await shown(platform, runs)
+    with knowing(platform, NEW, OLD):
+        await rewrapping.rewrap(platform.database, said.append)
+    with knowing(platform, NEW):
+        assert await shown(platform, runs) == before
+    assert about_originals(said) == ["Sealed 15 originals of what was masked anew"]
+
+
+async def test_what_was_broken_off_goes_on_where_it_was(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewrapping, "MOST_ORIGINALS", 4)
+    runs, said = await only(platform, 3), list[str]()
+    before = await shown(platform, runs)
+
+    def interrupt(what: str) -> None:
+        if "8 originals" in what:
+            raise KeyboardInterrupt
+
+    with knowing(platform, NEW, OLD):
+        with pytest.raises(KeyboardInterrupt):
+            await rewrapping.rewrap(platform.database, interrupt)
+        assert await shown(platform, runs) == before
+        await rewrapping.rewrap(platform.database, said.append)
+    with knowing(platform, NEW):
+        assert await shown(platform, runs) == before
+    assert about_originals(said)[-1] == "Sealed 7 originals of what was masked anew"
+
+
+async def test_several_who_seal_anew_at_once_lose_nothing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewrapping, "MOST_ORIGINALS", 3)
+    runs = await only(platform, 4)
+    before = await shown(platform, runs)
+    with knowing(platform, NEW, OLD):
+        at_once = [rewrapping.rewrap(platform.database, silent) for _ in range(3)]
+        await asyncio.gather(*at_once)
+    with knowing(platform, NEW):
+        assert await shown(platform, runs) == before
+
+
+async def test_originals_that_do_not_open_are_counted_and_stay(platform: Platform) -> None:
+    runs, said = await only(platform, 2), list[str]()
+    await platform.superuser.execute(
+        "UPDATE execution_originals SET key_id = 'lost' WHERE execution_id = $1", UUID(runs[0])
+    )
+    with knowing(platform, NEW, OLD):
+        await rewrapping.rewrap(platform.database, said.append)
+    assert about_originals(said) == [
+        "Sealed 5 originals of what was masked anew",
+        "5 originals of what was masked do not open, and stay as they are",
+    ]
+    kept = "SELECT count(*) FROM execution_originals WHERE key_id = 'lost'"
+    assert await platform.superuser.fetchval(kept) == 5
+
+
+def silent(_: str) -> None:
+    """What is told of the progress."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from db.sealing import Sealing
 from db.secrets import Secrets
 from db.session import ANONYMOUS, Database, connect
+from resolvers import rewrapping
 from resolvers.mail import Mail, Message, NoMail
 from tests.conftest import NewDatabase
 from tests.counted import counted, since
@@ -174,6 +176,25 @@ async def test_the_outbox_can_be_read_by_who_holds_the_secret_only(
         async with pool.acquire() as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch("SELECT message FROM secret.mail_outbox")
+
+
+async def test_what_waits_comes_under_a_new_key_and_is_sent_by_it(
+    mail: Mail, mailbox: Mailbox, database: Database
+) -> None:
+    old, new = "the secret that every test of the database uses", "a secret of a later day " * 2
+    said = list[str]()
+    for n in range(3):
+        await post(mail, database, MESSAGE._replace(to=f"ada.{n}@example.org"))
+    database.sealing, before = Sealing(Secrets(new, old)), database.sealing
+    try:
+        assert await rewrapping.rewrap(database, said.append)
+        assert await rewrapping.rewrap(database, said.append)
+    finally:
+        database.sealing = before
+    assert said == ["Sealed the secrets of 3 of 3 messages that wait anew"]
+
+    assert await mailbox.mail(Secrets(new)).deliver(database) == 3
+    assert len(mailbox.messages) == 3
 
 
 async def test_without_a_mail_server_nothing_is_posted(database: Database) -> None:
