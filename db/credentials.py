@@ -65,8 +65,7 @@ async def _read(
 
 async def of_workspace(database: Database, workspace_id: UUID) -> list[dict[str, str]]:
     """Those of all its integrations, switched off ones too; without those that do not open."""
-    async with database.working() as transaction:
-        rows = await transaction.fetch(OF_WORKSPACE, workspace_id)
+    rows = await database.as_worker(OF_WORKSPACE, workspace_id)
     opened: list[dict[str, str]] = []
     for id, text, key_id in rows:
         try:

@@ -18,7 +18,7 @@ from db.errors import refusal_of
 from db.json import Json
 from db.originals import Original
 from db.secrets import Secrets
-from db.session import BIND, Database, Viewer, as_login
+from db.session import BIND, Database, Viewer, alone, as_login
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -229,13 +229,13 @@ async def _call(
     """``keep`` are originals to keep in the same transaction, and of which execution they are; None
     for the one that is answered."""
     execution_id, kept = keep
-    settings = database.seal.settings(viewer)
+    given = (*database.seal.settings(viewer), *values)
+    if not kept:
+        return await alone(database.api, database.patience, sql, given)
     with refusal_of(), tracing.statement(sql):
         async with database.api.acquire(timeout=database.patience) as connection:
-            if not kept:
-                return await connection.fetchval(sql, *settings, *values)
             async with connection.transaction():
-                answer: str = await connection.fetchval(sql, *settings, *values)
+                answer: str = await connection.fetchval(sql, *given)
                 id = execution_id or msgspec.json.decode(answer, type=Run).execution_id
                 await kept_originals.keep(connection, database.sealing, id, kept)
             return answer

@@ -224,23 +224,11 @@ class Reads:
         every_row: bool = False,
         begun: Callable[[], None] | None = None,
     ) -> Any:
-        """The one value, or every row, of a statement that binds the viewer.
-
-        ``begun`` is called when it no longer waits for a connection.
-        """
-        settings = self.seal.settings(viewer)
-        with refusal_of(), tracing.statement(statement):
-            connection = await self.api.acquire(timeout=self.patience)
-            try:
-                if begun:
-                    begun()
-                fetch = connection.fetch if every_row else connection.fetchval
-                return await fetch(statement, *values, *settings)
-            except BaseException:
-                await _made_clean(connection)
-                raise
-            finally:
-                await self.api.release(connection)
+        """``alone``, for a statement that binds the viewer."""
+        given = (*values, *self.seal.settings(viewer))
+        return await alone(
+            self.api, self.patience, statement, given, every_row=every_row, begun=begun
+        )
 
 
 class Database(Reads):
@@ -299,6 +287,10 @@ class Database(Reads):
         async with self._without_viewer(self.worker) as transaction:
             yield transaction
 
+    async def as_worker(self, sql: str, *values: object) -> "list[Record]":
+        """Rows of one statement of the login that may read sealed credentials."""
+        return await alone(self.worker, self.patience, sql, values, every_row=True)
+
     @asynccontextmanager
     async def _without_viewer(self, pool: "Pool[Record]") -> AsyncGenerator[Writing]:
         with refusal_of():
@@ -317,9 +309,36 @@ class Database(Reads):
                 return await connection.fetchval(POSITION)
 
 
+async def alone(
+    pool: "Pool[Record]",
+    patience: float,
+    statement: str,
+    values: Sequence[object],
+    *,
+    every_row: bool = False,
+    begun: Callable[[], None] | None = None,
+) -> Any:
+    """The one value, or every row, of a statement that is a transaction by itself.
+
+    ``begun`` is called when it no longer waits for a connection.
+    """
+    with refusal_of(), tracing.statement(statement):
+        connection = await pool.acquire(timeout=patience)
+        try:
+            if begun:
+                begun()
+            fetch = connection.fetch if every_row else connection.fetchval
+            return await fetch(statement, *values)
+        except BaseException:
+            await _made_clean(connection)
+            raise
+        finally:
+            await pool.release(connection)
+
+
 async def _made_clean(connection: "PoolConnectionProxy[Record]") -> None:
-    """Where a read is broken off while it is prepared, or a value cannot be sent, asyncpg sends no
-    Sync, and the implicit transaction would still be open for whoever has the connection next."""
+    """Where it is broken off while it prepares, or a value cannot be sent, asyncpg sends no Sync:
+    the implicit transaction would still be open for whoever has the connection next."""
     if not connection.is_closed():
         await connection.execute("SELECT")
 

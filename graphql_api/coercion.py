@@ -191,7 +191,7 @@ def _read_at_once(type_: GraphQLInputObjectType) -> tuple[Any, list[tuple[str, C
     unread: list[tuple[str, Coerce]] = []
     for name, declared in type_.fields.items():
         default = coerce_default_value(declared)
-        kind, coerce = _kind(cast("Any", declared).type)
+        kind, coerce = _kind(declared.type)
         fields.append((names[name], kind, *(() if default is Undefined else (default,))))
         if coerce:
             unread.append((names[name], coerce))

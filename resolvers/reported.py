@@ -76,7 +76,9 @@ def prepare(
     made = Lines("", [])
     said = _all_visible_said(made, lines)
     kept = redaction.texts(said)
-    masked = {place for place, text in enumerate(kept) if text != said[place]}
+    masked = set[int]()
+    if kept != said:
+        masked.update(place for place, text in enumerate(kept) if text != said[place])
     rows = [
         _Row(text, line.id, line.node_id, line.level, None, line.timestamp)
         for text, line in zip(kept, lines, strict=True)
@@ -170,6 +172,8 @@ def original(part: Part, given: str | None, kept: str | None) -> list[Original]:
 
 def strangers(lines: Sequence[Line], unknown: Sequence[str]) -> list[Warned]:
     """The lines that came from a node that the executed version does not have."""
+    if not unknown:
+        return []
     return [
         Warned(
             place,

@@ -6,6 +6,7 @@ Whatever is not found here is not looked at, so what is found may be too much an
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 
 ESCAPES = ("\\", "%", "+")
@@ -25,15 +26,16 @@ class Searched:
     """Texts, each found by its place."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._joined = "\0".join(texts)
-        sizes = (len(each) + 1 for each in texts)
-        self._starts = list(accumulate(sizes, initial=0))
+        self._texts, self._joined = texts, "\0".join(texts)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return list(accumulate((len(each) + 1 for each in self._texts), initial=0))
 
     def places(self, part: str) -> Iterator[int]:
         """The texts that have this part."""
         joined, starts = self._joined, self._starts
-        # A single character is found, or not, many times sooner than several.
-        found = joined.find(part) if part[-1:] in joined else -1
+        found = joined.find(part)
         while found >= 0:
             place = bisect_right(starts, found) - 1
             yield place
@@ -41,7 +43,12 @@ class Searched:
 
     def having(self, parts: Iterable[str]) -> set[int]:
         """The texts that have any of these parts."""
-        return {place for part in parts for place in self.places(part)}
+        joined, found = self._joined, set[int]()
+        for part in parts:
+            # A single character is found, or not, many times sooner than several.
+            if part[-1:] in joined and part in joined:
+                found.update(self.places(part))
+        return found
 
 
 def unescaped(text: str) -> str:
