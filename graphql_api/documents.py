@@ -26,10 +26,13 @@ from graphql_api.echoes import without_echo
 from graphql_api.limits import Limits, check_cost, read_document, validate_document
 from graphql_api.messages import Body, RequestFault, request_fault
 from graphql_api.plan import Declined, Plan, bare
+from graphql_api.steps import Kept
 from graphql_api.trusted import Trusted
 
 MOST_DOCUMENTS = 1000
 MOST_CHARACTERS = 5_000_000
+MOST_WAYS = 8
+"""That the directives of a document may fall, for which something is kept."""
 
 
 @dataclass
@@ -44,6 +47,19 @@ class Document:
     variables: Variables | None
     counted: metrics.Counted
     plans: dict[tuple[object, ...], Plan | Declined] = field(default_factory=lambda: {})
+    _selections: dict[tuple[object, ...], Kept] = field(default_factory=lambda: {})
+
+    def switched(self, variables: VariableValues) -> tuple[object, ...]:
+        """The way its directives fall."""
+        return tuple(variables.coerced.get(name) for name in self.switches)
+
+    def selections(self, variables: VariableValues) -> Kept:
+        """What the ordinary path has prepared for the way its directives fall."""
+        way = self.switched(variables)
+        found = self._selections.get(way, {})
+        if len(self._selections) < MOST_WAYS:
+            self._selections[way] = found
+        return found
 
     @cached_property
     def bare(self) -> DocumentNode:

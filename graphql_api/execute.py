@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import strawberry
@@ -13,11 +13,8 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
-    GraphQLSchema,
     OperationType,
-    execute_root_selection_set,  # pyright: ignore[reportUnknownVariableType]
 )
-from graphql import Executor as Execution
 from graphql.execution.values import VariableValues
 
 from db import tracing
@@ -27,7 +24,8 @@ from db.relation import InvalidArgument
 from db.session import Reads
 from graphql_api import budgets, metrics
 from graphql_api.arguments import Request
-from graphql_api.documents import Document, Documents
+from graphql_api.documents import MOST_WAYS, Document, Documents
+from graphql_api.levels import execute
 from graphql_api.limits import Limits
 from graphql_api.masking import shown
 from graphql_api.messages import (
@@ -40,11 +38,10 @@ from graphql_api.messages import (
     request_fault,
 )
 from graphql_api.plan import Compiler, Declined, Plan
-from graphql_api.sharing import Subscriptions
+from graphql_api.sharing import Asked, Subscriptions
+from graphql_api.steps import Kept
 from graphql_api.trusted import Trusted
 from resolvers.context import Asker, Context, Resources
-
-MOST_PLANS_A_DOCUMENT = 8
 
 READ_AFTER = "readAfter"
 A_POSITION = re.compile(r"[0-9a-f]{1,15}")
@@ -142,9 +139,10 @@ class Executor:
         """The responses of a subscription, each encoded; the first tells what it cost. Raises
         RequestFault."""
         document = self._documents.of(body)
-        _, cost = self._documents.variables(document, body.variables or {})
+        variables, cost = self._documents.variables(document, body.variables or {})
         told = await budgets.spend(self._resources.budgets, asker, cost)
-        async with aclosing(self._subscriptions.results(document, body, asker)) as results:
+        asked = Asked(document, variables, body)
+        async with aclosing(self._subscriptions.results(asked, asker)) as results:
             async for result in results:
                 yield budgets.spliced(result, told)
                 told = None
@@ -194,7 +192,7 @@ class Executor:
         reaches is for one path to say."""
         if plan.beside is None:
             return {}
-        told = await self._executed(plan.beside, variables, Context(self._resources, asker))
+        told = await self._executed(plan.beside, variables, Context(self._resources, asker), {})
         if "errors" in told:
             raise Declined("error in Python")
         return told["data"]
@@ -213,9 +211,9 @@ class Executor:
         """Raises Declined."""
         if self._only == "loaders":
             raise Declined("not wanted")
-        key = tuple(variables.coerced.get(name) for name in document.switches)
+        key = document.switched(variables)
         if key not in document.plans:
-            if len(document.plans) >= MOST_PLANS_A_DOCUMENT:
+            if len(document.plans) >= MOST_WAYS:
                 raise Declined("too many switches")
             with metrics.COMPILE.time():
                 document.plans[key] = self._compiled(document, variables)
@@ -249,8 +247,9 @@ class Executor:
     ) -> Answer:
         """What a mutation did; and after what moment its asker is to read, if not at any."""
         context, replica = Context(self._resources, asker), self._resources.replica
+        kept = document.selections(variables)
         try:
-            told = await self._executed(document.bare, variables, context)
+            told = await self._executed(document.bare, variables, context, kept)
         finally:
             if replica:
                 replica.wrote(context.asker.viewer)
@@ -267,19 +266,18 @@ class Executor:
         self, document: Document, variables: VariableValues, asker: Asker, reads: Reads
     ) -> Answer:
         context = Context(self._resources, asker, reads)
-        told = await self._executed(document.bare, variables, context)
+        kept = document.selections(variables)
+        told = await self._executed(document.bare, variables, context, kept)
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 
     async def _executed(
-        self, document: DocumentNode, variables: VariableValues, context: Context
+        self, document: DocumentNode, variables: VariableValues, context: Context, kept: Kept
     ) -> dict[str, Any]:
         """The answer of graphql-core's executor over the data loaders."""
         try:
             with metrics.LOADERS.time(), tracing.span("resolvers"):
-                result = executed(self._core, document, variables, context)
-                if not isinstance(result, ExecutionResult):
-                    result = await result
+                result = await execute(self._schema, document, variables, context, kept=kept)
         finally:
             await context.end()
         return response(result, changed=context.changed)
@@ -302,17 +300,6 @@ def read_after(body: Body) -> int:
         f"extensions.{READ_AFTER} is what a mutation's answer told there, or is left out.",
         "BAD_REQUEST",
     )
-
-
-def executed(
-    schema: GraphQLSchema, document: DocumentNode, variables: VariableValues, context: Context
-) -> ExecutionResult | Awaitable[ExecutionResult]:
-    """What graphql-core's executor finds, whose own way in coerces the variables once more."""
-    execution = cast("Any", Execution).build(schema, document, context_value=context)
-    if isinstance(execution, list):
-        return ExecutionResult(None, errors=cast("list[GraphQLError]", execution))
-    execution.variable_values = variables
-    return execute_root_selection_set(execution)
 
 
 def response(result: ExecutionResult, *, changed: bool = False) -> dict[str, Any]:

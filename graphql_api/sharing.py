@@ -23,15 +23,16 @@ from graphql import (
     InlineFragmentNode,
     SelectionSetNode,
     create_source_event_stream,  # pyright: ignore[reportUnknownVariableType]
-    execute,  # pyright: ignore[reportUnknownVariableType]
     is_abstract_type,
 )
 from graphql import Executor as CoreExecutor
+from graphql.execution.values import VariableValues
 
 from db.errors import Unavailable
 from db.relation import InvalidArgument, Key, One
 from graphql_api.documents import Document
 from graphql_api.global_ids import write_global_id
+from graphql_api.levels import execute
 from graphql_api.messages import Body, encode
 from graphql_api.ways import Column, GlobalId, named_type, way_of
 from resolvers.context import Asker, Context, Resources
@@ -48,6 +49,14 @@ class Anew(NamedTuple):
     relation: One[Any]
     key: Key
     mark: str
+
+
+class Asked(NamedTuple):
+    """A subscription as it was asked for, and what was read of it."""
+
+    document: Document
+    variables: VariableValues
+    body: Body
 
 
 class Selection(NamedTuple):
@@ -78,48 +87,47 @@ class Subscriptions:
         respond: Callable[[ExecutionResult], Mapping[str, Any]],
     ) -> None:
         """``respond`` makes the response; it raises Unavailable if the database was away."""
+        self._schema = schema
         self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
         self._resources, self._respond = resources, respond
         self._under_way: dict[Hashable, asyncio.Task[bytes]] = {}
         self._selections: dict[int, tuple[Document, Selection | None]] = {}
         self._writers: dict[Selection, list[tuple[str, Write]]] = {}
 
-    async def results(self, document: Document, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
+    async def results(self, asked: Asked, asker: Asker) -> AsyncGenerator[bytes]:
         """The responses, each encoded. Raises Refusal."""
         context = Context(self._resources, asker)
-        source = await self._source(document, body, context)
+        source = await self._source(asked, context)
         if isinstance(source, ExecutionResult):
             yield encode(self._respond(source))
             return
-        selection = self._selection(document)
+        selection = self._selection(asked.document)
         async with aclosing(source) as events:
             try:
                 async for event in events:
                     if selection is not None and isinstance(event, Page):
                         yield self._written(event, selection)
                     else:
-                        yield await self._executed(event, document, body, asker)
+                        yield await self._executed(event, asked, asker)
             except InvalidArgument as error:
                 raise InvalidInput(str(error)) from error
 
     async def _source(
-        self, document: Document, body: Body, context: Context
+        self, asked: Asked, context: Context
     ) -> AsyncGenerator[Any] | ExecutionResult:
         built = CoreExecutor.build(  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            self._core,
-            document.document,
-            context_value=context,
-            raw_variable_values=body.variables,
-            operation_name=body.operation_name,
+            self._core, asked.document.bare, context_value=context
         )
         if isinstance(built, list):
             return ExecutionResult(None, errors=built)
+        built.variable_values = asked.variables
         source: Any = create_source_event_stream(built)
         return await source if isawaitable(source) else source
 
     # Executed like a query
 
-    async def _executed(self, event: object, document: Document, body: Body, asker: Asker) -> bytes:
+    async def _executed(self, event: object, asked: Asked, asker: Asker) -> bytes:
+        body = asked.body
         key = (
             _identity(event),
             body.query,
@@ -130,7 +138,7 @@ class Subscriptions:
         while True:
             task = self._under_way.get(key)
             if task is None:
-                task = asyncio.create_task(self._response(event, document, body, asker))
+                task = asyncio.create_task(self._response(event, asked, asker))
                 self._under_way[key] = task
                 task.add_done_callback(lambda _: self._under_way.pop(key, None))
             try:
@@ -138,22 +146,17 @@ class Subscriptions:
             except Unavailable:
                 await asyncio.sleep(PAUSE)
 
-    async def _response(self, event: object, document: Document, body: Body, asker: Asker) -> bytes:
+    async def _response(self, event: object, asked: Asked, asker: Asker) -> bytes:
         context = Context(self._resources, asker)
         try:
             root = event
             if isinstance(event, Anew):
                 root = await context.loaders.one(event.relation, event.key)
-            result = execute(
-                self._core,
-                document.document,
-                root,
-                context,
-                variable_values=body.variables,
-                operation_name=body.operation_name,
+            document, variables = asked.document, asked.variables
+            kept = document.selections(variables)
+            result = await execute(
+                self._schema, document.bare, variables, context, kept=kept, root=root
             )
-            if not isinstance(result, ExecutionResult):
-                result = await result
         finally:
             await context.end()
         return encode(self._respond(result))

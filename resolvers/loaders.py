@@ -9,7 +9,7 @@ from aiodataloader import DataLoader
 
 from db.batches import count_batch, list_batch, page_batch, row_batch
 from db.pages import Page, write_cursor
-from db.relation import Fragment, Key, Many, One, Relation, Statement
+from db.relation import Fragment, Key, Many, One, Statement
 from db.session import Session
 from resolvers import metrics
 
@@ -19,7 +19,11 @@ Batch = Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]
 @dataclass(frozen=True, slots=True)
 class Edge:
     node: msgspec.Struct
-    cursor: str
+    place: str
+
+    @property
+    def cursor(self) -> str:
+        return write_cursor(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +67,66 @@ class Slice:
 class Loaders:
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._made: dict[tuple[str, Any], DataLoader[Any, Any]] = {}
+        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def one(self, relation: One[Any], key: Key) -> Any:
         """The row under ``key``, or None."""
+        return (await self.ones(relation, [key]))[0]
+
+    async def all(self, relation: Many[Any], key: Key) -> list[Any]:
+        """Every row under ``key``, in the order of the relation's tie."""
+        return (await self.lists(relation, [key]))[0]
+
+    async def page(self, relation: Many[Any], key: Key, page: Page) -> Slice:
+        """The page under ``key``."""
+        return (await self.pages(relation, [key], page))[0]
+
+    async def count(self, relation: Many[Any], key: Key, test: Fragment) -> int:
+        """How many rows under ``key`` pass the test."""
+        return (await self.counts(relation, [key], test))[0]
+
+    async def ones(self, relation: One[Any], keys: Sequence[Key]) -> list[Any]:
+        """The row under each key, or None."""
 
         async def batch(keys: list[Key]) -> list[msgspec.Struct | None]:
             found = await self._read(row_batch, relation, keys)
             return [relation.row(*rows[0][1:]) if rows else None for rows in found]
 
-        return await self._loader("one", relation, batch).load(key)
+        return await self._loader(("one", relation), batch).load_many(keys)
 
-    async def all(self, relation: Many[Any], key: Key) -> list[Any]:
-        """Every row under ``key``, in the order of the relation's tie."""
+    async def lists(self, relation: Many[Any], keys: Sequence[Key]) -> list[list[Any]]:
+        """Every row under each key, in the order of the relation's tie."""
 
         async def batch(keys: list[Key]) -> list[list[msgspec.Struct]]:
             found = await self._read(list_batch, relation, keys)
             return [[relation.row(*row[1:]) for row in rows] for rows in found]
 
-        return await self._loader("all", relation, batch).load(key)
+        return await self._loader(("all", relation), batch).load_many(keys)
 
-    async def page(self, relation: Many[Any], key: Key, page: Page) -> Slice:
-        """The page under ``key``."""
+    async def pages(self, relation: Many[Any], keys: Sequence[Key], page: Page) -> list[Slice]:
+        """The page under each key."""
 
-        async def batch(keys: Sequence[Key], page: Page) -> list[Slice]:
+        async def batch(keys: list[Key]) -> list[Slice]:
             found = await self._read(page_batch, relation, keys, page)
             return [
                 _slice(relation, key, page, rows) for key, rows in zip(keys, found, strict=True)
             ]
 
-        return await self._loader("page", relation, _each(batch)).load((key, page))
+        return await self._loader(("page", relation, page), batch).load_many(keys)
 
-    async def count(self, relation: Many[Any], key: Key, test: Fragment) -> int:
-        """How many rows under ``key`` pass the test."""
+    async def counts(self, relation: Many[Any], keys: Sequence[Key], test: Fragment) -> list[int]:
+        """How many rows under each key pass the test."""
 
-        async def batch(keys: Sequence[Key], test: Fragment) -> list[int]:
+        async def batch(keys: list[Key]) -> list[int]:
             found = await self._read(count_batch, relation, keys, test)
             return [rows[0][1] for rows in found]
 
-        return await self._loader("count", relation, _each(batch)).load((key, test))
+        return await self._loader(("count", relation, test), batch).load_many(keys)
 
-    def _loader(self, kind: str, relation: Relation[Any], batch: Batch) -> DataLoader[Any, Any]:
-        loader = self._made.get((kind, relation))
+    def _loader(self, asked: Hashable, batch: Batch) -> DataLoader[Any, Any]:
+        loader = self._made.get(asked)
         if loader is None:
-            loader = self._made[kind, relation] = DataLoader(batch)
+            loader = self._made[asked] = DataLoader(batch)
         return loader
 
     async def _read(
@@ -123,21 +143,7 @@ class Loaders:
 
 
 def _slice(relation: Many[Any], key: Key, page: Page, rows: list[Any]) -> Slice:
-    edges = [Edge(relation.row(*row[2:]), write_cursor(row[1])) for row in rows[: page.size]]
+    edges = [Edge(relation.row(*row[2:]), row[1]) for row in rows[: page.size]]
     if page.backward:
         edges.reverse()
     return Slice(relation, key, page, edges, len(rows) > page.size)
-
-
-def _each(batch: Callable[[Sequence[Key], Any], Coroutine[Any, Any, list[Any]]]) -> Batch:
-    """A batch of keys that ask for the same, made one of keys that each say what they ask for."""
-
-    async def batches(wanted: list[tuple[Key, Hashable]]) -> list[Any]:
-        found: dict[tuple[Key, Hashable], Any] = {}
-        for same in dict.fromkeys(each for _, each in wanted):
-            keys = [key for key, each in wanted if each == same]
-            for key, answer in zip(keys, await batch(keys, same), strict=True):
-                found[key, same] = answer
-        return [found[each] for each in wanted]
-
-    return batches

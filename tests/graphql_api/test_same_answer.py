@@ -1,23 +1,31 @@
 """The plan and the loaders give the same answer to every query.
 
 Every value, its text, the order of keys and every error: generated queries over all types are
-answered both ways, as everybody who may ask. EXAMPLES=1000000 makes it a long run. What takes time
-is to make a query, so that each is seasoned several times.
+answered both ways, as everybody who may ask. And the levels, by which the loaders are asked, mean
+what graphql-core means, also where rows are lost or broken. EXAMPLES=1000000 makes it a long run.
+What takes time is to make a query, so that each is seasoned several times.
 """
 
 import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
 from typing import Any, cast
+from uuid import UUID
+from zlib import crc32
 
 import hypothesis_graphql.nodes as make
+import msgspec
 import pytest
 from graphql import (
     ArgumentNode,
     BooleanValueNode,
     DirectiveNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -32,20 +40,32 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    execute,  # pyright: ignore[reportUnknownVariableType]
     parse,
     parse_value,
     print_ast,
+    validate,
     visit,
 )
+from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import IntValueNode, ListValueNode, StringValueNode, TypeNode
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from graphql_api.messages import Body
+from db.pages import Page
+from db.relation import Key, Many, One
+from db.secrets import Secrets
+from db.session import Database
+from graphql_api import levels
+from graphql_api.messages import Body, encode
 from graphql_api.schema import schema
+from graphql_api.steps import Kept
 from graphql_api.ways import way_of
-from resolvers.context import Asker
+from resolvers.context import Asker, Context, Resources
+from resolvers.loaders import Loaders, Slice
+from resolvers.passwords import Passwords
+from resolvers.tokens import Tokens
 from tests import sample
 from tests.graphql_api.asking import ROOT, Asking
 
@@ -288,3 +308,81 @@ async def test_plan_and_loaders_agree(
                 f"as {viewer}: {body}\n{plan.body.decode()[:2000]}\n{loaded.body.decode()[:2000]}"
             )
     assert seen["compiled"] > sum(seen.values()) / 4, seen
+
+
+class Careless(Loaders):
+    """Loses a row here and there, and puts into others what may not be there: always the same."""
+
+    def spoil(self, row: Any) -> Any:
+        if row is None:
+            return None
+        chance, which = divmod(crc32(repr(row).encode()), 256)
+        names = row.__struct_fields__
+        name = names[which % len(names)]
+        match chance % 24:
+            case 0:
+                return None
+            case 1:
+                return msgspec.structs.replace(row, **{name: None})
+            case 2 if not isinstance(getattr(row, name), UUID):
+                return msgspec.structs.replace(row, **{name: {"no": "value"}})
+            case _:
+                return row
+
+    async def ones(self, relation: One[Any], keys: Sequence[Key]) -> list[Any]:
+        return [self.spoil(row) for row in await super().ones(relation, keys)]
+
+    async def lists(self, relation: Many[Any], keys: Sequence[Key]) -> list[list[Any]]:
+        found = await super().lists(relation, keys)
+        return [[self.spoil(row) for row in rows] for rows in found]
+
+    async def pages(self, relation: Many[Any], keys: Sequence[Key], page: Page) -> list[Slice]:
+        return [
+            replace(each, edges=[replace(edge, node=self.spoil(edge.node)) for edge in each.edges])
+            for each in await super().pages(relation, keys, page)
+        ]
+
+
+async def test_levels_mean_what_graphql_core_means(
+    sample_database: Database, secrets: Secrets, known: tuple[list[str], list[str]]
+) -> None:
+    resources = Resources(sample_database, Passwords(), Tokens(secrets))
+    seen: Counter[bool] = Counter()
+    for start in range(0, EXAMPLES, AT_ONCE):
+        for body, viewer in generated(min(AT_ONCE, EXAMPLES - start), *known):
+            asker = Asker(VIEWERS[viewer], session_id=SESSION)
+            told = await told_by_each(body, partial(Context, resources, asker))
+            seen.update(len(errors) > 0 for _, errors in told)
+            assert told[1:] == told[:-1], f"{body} as {viewer}"
+    assert set(seen) == {True, False}
+
+
+async def told_by_each(
+    body: Body, anew: Callable[[], Context]
+) -> list[tuple[bytes, list[str]]]:
+    """Data and errors of a query whose loaders are careless: as the levels have it when they
+    prepare it, as they have it then, and as graphql-core does. Nothing if it is none to execute."""
+    document, given = parse(body.query or ""), body.variables or {}
+    operation = cast("OperationDefinitionNode", document.definitions[0])
+    variables = get_variable_values(CORE, operation.variable_definitions or (), given)
+    if validate(CORE, document) or not isinstance(variables, VariableValues):
+        return []
+    plain = replace(operation, variable_definitions=())
+    bare = DocumentNode(definitions=(plain, *document.definitions[1:]))
+    kept: Kept = {}
+
+    def by_levels(context: Context) -> Any:
+        return levels.execute(schema, bare, variables, context, kept=kept)
+
+    def by_core(context: Context) -> Any:
+        return execute(CORE, document, context_value=context, variable_values=given)
+
+    found: list[tuple[bytes, list[str]]] = []
+    for way in (by_levels, by_levels, by_core):
+        context = anew()
+        context.loaders = Careless(context.session)
+        result = way(context)
+        result = await result if isawaitable(result) else result
+        await context.end()
+        found.append((encode(result.data), [str(error) for error in result.errors or ()]))
+    return found
