@@ -115,9 +115,9 @@ class Compiler:
         self._relations = 0
 
     def operation(self, node: OperationDefinitionNode) -> Plan:
-        query = self._core.query_type
-        if node.operation is not OperationType.QUERY or query is None:
+        if node.operation is not OperationType.QUERY:
             raise Declined(node.operation.value)
+        query = self._object_type("Query")
         asked = self._collected(query, [node.selection_set])
         beside = {key: nodes for key, nodes in asked.items() if takes_no_row(query, nodes[0])}
         if beside and len(beside) == len(asked):

@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from db.session import Viewer
 from graphql_api.messages import Body
+from graphql_api.plan import Declined
 from graphql_api.schema import schema
 from graphql_api.ways import way_of
 from resolvers.context import Asker
@@ -110,6 +111,27 @@ async def test_of_an_operation_without_a_field_the_plan_answers_with_nothing(
     query = "{ oauthProviders @skip(if: true) }"
 
     assert await asked(compiled, query) == ("compiled", [("data", [])])
+
+
+async def test_the_statement_that_is_explained_is_what_is_read(compiled: Asking) -> None:
+    sql, _ = await compiled.executor.explain(Body(BESIDE["between"]), Asker(OWNER))
+
+    assert sql.index('AS "b"') < sql.index('AS "a"')
+    assert "oauthProviders" not in sql
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        'mutation { signOut(input: {refreshToken: "none"}) { errors { code } } }',
+        f'subscription {{ executionUpdated(executionId: "{WORKFLOW}") {{ __typename }} }}',
+    ],
+)
+async def test_only_a_query_has_a_plan(compiled: Asking, operation: str) -> None:
+    with pytest.raises(Declined) as raised:
+        await compiled.executor.explain(Body(operation), Asker(OWNER))
+
+    assert raised.value.reason == operation.partition(" ")[0]
 
 
 @pytest.mark.parametrize("field", READING)
