@@ -1,7 +1,6 @@
 """What PostgreSQL refuses, in the words of this room."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import asyncpg
@@ -78,33 +77,49 @@ RULES: dict[type[asyncpg.PostgresError], type[RuleBroken]] = {
 }
 
 
-@contextmanager
-def refusal_of() -> Generator[None]:
+class _RefusalOf:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None and (refusal := _refusal(error)):
+            raise refusal from error
+
+
+_REFUSAL_OF = _RefusalOf()
+
+
+def refusal_of() -> AbstractContextManager[None]:
     """Raises the errors above for those of the driver that are expected."""
-    try:
-        yield
-    except tuple(RULES) as error:
-        raise _broken(error) from error
-    except asyncpg.ConfigurationLimitExceededError as error:
-        told = msgspec.json.decode(error.detail or "{}", type=dict[str, Any])
-        reached = PlanLimitReached if "plan" in told else LimitReached
-        raise reached(_rule(error), **told) from error
-    except (asyncpg.DataError, asyncpg.FeatureNotSupportedError) as error:
-        raise BadValue(str(error)) from error
-    except asyncpg.QueryCanceledError as error:
-        raise TookTooLong(error.message) from error
-    except (
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.InsufficientResourcesError,  # a full disk, too many connections
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,  # the connection broke while it was in use
-        OSError,  # among them that the socket of a local server is not there
-    ) as error:
-        full = isinstance(error, asyncpg.DiskFullError)
-        raise (OutOfRoom if full else Unavailable)(str(error) or type(error).__name__) from error
+    return _REFUSAL_OF
+
+
+def _refusal(error: BaseException) -> Exception | None:
+    match error:
+        case asyncpg.PostgresError() if isinstance(error, tuple(RULES)):
+            return _broken(error)
+        case asyncpg.ConfigurationLimitExceededError():
+            told = msgspec.json.decode(error.detail or "{}", type=dict[str, Any])
+            reached = PlanLimitReached if "plan" in told else LimitReached
+            return reached(_rule(error), **told)
+        case asyncpg.DataError() | asyncpg.FeatureNotSupportedError():
+            return BadValue(str(error))
+        case asyncpg.QueryCanceledError():
+            return TookTooLong(error.message)
+        case (
+            asyncpg.PostgresConnectionError()
+            | asyncpg.CannotConnectNowError()
+            | asyncpg.InsufficientResourcesError()  # a full disk, too many connections
+            | asyncpg.AdminShutdownError()
+            | asyncpg.CrashShutdownError()
+            | asyncpg.InterfaceError()
+            | asyncpg.InternalClientError()  # the connection broke while it was in use
+            | OSError()  # among them that the socket of a local server is not there
+        ):
+            full = isinstance(error, asyncpg.DiskFullError)
+            return (OutOfRoom if full else Unavailable)(str(error) or type(error).__name__)
+        case _:
+            return None
 
 
 def _broken(error: asyncpg.PostgresError) -> Busy | RuleBroken:

@@ -4,7 +4,7 @@ A piece is text, or a function that writes itself into the statement of one requ
 client puts into variables may change the text (a filter has another shape) and not only values.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from db.relation import Key, One, Statement
@@ -21,14 +21,32 @@ BROKEN_PROMISE = '"\\u0000"'
 def sql(*parts: Sql) -> Sql:
     """One piece of several. What no request changes is put together here, once for all of them."""
     merged: list[Sql] = [""]
-    for part in parts:
+    for part in _flat(parts):
         if isinstance(part, str) and isinstance(merged[-1], str):
             merged[-1] += part
         else:
             merged.append(part)
-    if len(merged) == 1:
-        return merged[0]
-    return lambda statement: "".join([write(part, statement) for part in merged])
+    return merged[0] if len(merged) == 1 else Several(merged)
+
+
+class Several:
+    """Pieces one after the other."""
+
+    def __init__(self, pieces: Sequence[Sql]) -> None:
+        self.pieces = pieces
+
+    def __call__(self, statement: Any) -> str:
+        return "".join(
+            [piece if isinstance(piece, str) else piece(statement) for piece in self.pieces]
+        )
+
+
+def _flat(pieces: Iterable[Sql]) -> Iterator[Sql]:
+    for piece in pieces:
+        if isinstance(piece, Several):
+            yield from piece.pieces
+        else:
+            yield piece
 
 
 def write(piece: Sql, statement: Statement) -> str:

@@ -21,6 +21,10 @@ MOST_WAITING = 1_000
 """Requests in the queue; where 10 connections answer 700 a second, the last waits 1.4 seconds."""
 
 
+MOST_QUERIES = 50_000
+"""Queries of a connection, which is then closed: what its server remembers of them ends with it."""
+
+
 class BoundedPool(asyncpg.Pool):
     """A pool that refuses, where so many wait for a connection already. Opens none in advance.
 
@@ -32,7 +36,7 @@ class BoundedPool(asyncpg.Pool):
             url,
             min_size=0,
             max_size=size,
-            max_queries=50_000,
+            max_queries=MOST_QUERIES,
             max_inactive_connection_lifetime=0,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=0,
@@ -79,19 +83,22 @@ class BoundedPool(asyncpg.Pool):
         *,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> None:
-        """Where nothing is left to be cleaned up, at once: a task for it costs as much as the way
-        through the pool."""
-        inner = connection._con  # type: ignore[attr-defined]
+        """Where nothing is left to be cleaned up, at once: a task and a timeout for it cost more
+        than the way through the pool."""
+        inner, holder = connection._con, connection._holder  # type: ignore[attr-defined]
         if (
             inner is None
             or inner.is_closed()
             or inner.is_in_transaction()
             or inner._protocol._is_cancelling()
+            or inner._protocol.queries_count >= MOST_QUERIES
+            or holder._generation != self._generation  # type: ignore[attr-defined] # it has expired
         ):
             await super().release(connection, timeout=timeout)
             return
         inner._on_release()
-        await connection._holder.release(timeout)  # type: ignore[attr-defined] # awaits nothing
+        holder._timeout = None
+        holder._release()
 
 
 async def _keep(connection: "Connection[Record]") -> None:

@@ -102,13 +102,23 @@ class Relation(Generic[R]):
         ]
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def _pieces(self) -> list[str | Hole]:
+        """The text with the row's columns in it, and the holes between."""
+        holes = {hole.name: hole for hole in self.holes}
+        found: list[str | Hole] = []
+        for text, name, _, _ in self._parts:
+            found.append(text)
+            if name:
+                found.append(holes.get(name) or columns_from_table(self.row, name[:-2]))
+        return found
+
     def select(self, fill: Sequence[str]) -> str:
         """The SELECT with its holes filled, in the order of ``holes``."""
-        filled = dict(zip((hole.name for hole in self.holes), fill, strict=True))
-        for _, name, _, _ in self._parts:
-            if name and name not in filled:
-                filled[name] = columns_from_table(self.row, name[:-2])
-        return "".join(text + (filled[name] if name else "") for text, name, _, _ in self._parts)
+        filled = dict(zip(self.holes, fill, strict=True))
+        return "".join(
+            [piece if isinstance(piece, str) else filled[piece] for piece in self._pieces]
+        )
 
     def columns(self, alias: str) -> str:
         """The row's columns of ``alias``, which is this SELECT."""

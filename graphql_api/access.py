@@ -6,17 +6,16 @@ client, and it is on every line that the request causes.
 
 import re
 import time
-from functools import cache
+from functools import cache, lru_cache
+from secrets import token_hex
 from urllib.parse import quote
-from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api import metrics, tracing
-from graphql_api.messages import REQUEST_ID
+from graphql_api.told import begin
 
 log = structlog.stdlib.get_logger("graphql_api.access")
 
@@ -29,13 +28,28 @@ def operation_name(given: str | None) -> str | None:
     return given if given is not None and A_NAME.fullmatch(given) else None
 
 
+def new_request_id() -> str:
+    return token_hex(16)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of this name, which is in lower case."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return value.decode("latin-1")
+    return None
+
+
+_quoted = lru_cache(maxsize=100)(quote)
+
+
 @cache
 def _counter(status: int) -> Counter:
     return metrics.STATUSES.labels(str(status))
 
 
 class AccessLog:
-    """ASGI middleware. What the application binds with structlog is in the line, too."""
+    """ASGI middleware. What the application tells of the request is in the line, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,11 +58,9 @@ class AccessLog:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if PLAIN.fullmatch(given) else uuid4().hex
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        REQUEST_ID.set(request_id)
+        given = header(scope, b"x-request-id")
+        request_id = given if given and PLAIN.fullmatch(given) else new_request_id()
+        begin(request_id)
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
@@ -61,7 +73,8 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                told = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": told}
             await send(message)
 
         try:
@@ -74,7 +87,7 @@ class AccessLog:
             log.info(
                 "request",
                 method=scope["method"],
-                path=quote(scope["path"]),
+                path=_quoted(scope["path"]),
                 status=status,
                 milliseconds=round((time.perf_counter() - began) * 1000, 1),
             )

@@ -23,6 +23,7 @@ from db.streams import reading_streams
 from graphql_api import graphiql, health, http, metrics, sse, tracing, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
+from graphql_api.direct import Direct
 from graphql_api.draining import Draining, LastAnswers
 from graphql_api.execute import Executor
 from graphql_api.limits import Limits
@@ -76,12 +77,14 @@ def create_app(settings: Settings) -> Starlette:
             ):
                 yield
 
+    at_graphql = over_http(settings, draining)
     app = Starlette(
-        routes=routes(settings, draining),
+        routes=routes(settings, draining, at_graphql),
         middleware=[
             Middleware(LastAnswers, draining),
             Middleware(AccessLog),
             *http.cors(settings.allowed_origins, http.Rules()),
+            Middleware(Direct, "/graphql", at_graphql),
         ],
         lifespan=lifespan,
     )
@@ -89,16 +92,28 @@ def create_app(settings: Settings) -> Starlette:
     return app
 
 
-def routes(settings: Settings, draining: Draining) -> list[BaseRoute]:
-    over_http = http.OverHttp(
-        _service,
-        http.Rules(most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds),
+def over_http(settings: Settings, draining: Draining) -> sse.OverEvents:
+    """What answers at /graphql: in JSON, or with events who asks for them."""
+    rules = http.Rules(
+        most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds
     )
-    for_events = http.Rules(
+    answers = http.OverHttp(_service, rules)
+    return sse.OverEvents(
+        _service, for_events(settings), otherwise=answers, draining=draining
+    )
+
+
+def for_events(settings: Settings) -> http.Rules:
+    return http.Rules(
         get=True,
         most_bytes=settings.max_body_bytes,
         seconds=settings.request_timeout_seconds,
     )
+
+
+def routes(
+    settings: Settings, draining: Draining, at_graphql: sse.OverEvents
+) -> list[BaseRoute]:
     over_websocket = websocket.OverWebSocket(
         _service,
         websocket.Rules(
@@ -110,11 +125,11 @@ def routes(settings: Settings, draining: Draining) -> list[BaseRoute]:
         draining,
     )
     found: list[BaseRoute] = [
+        Route("/graphql", at_graphql),
         Route(
-            "/graphql",
-            sse.OverEvents(_service, for_events, otherwise=over_http, draining=draining),
+            "/graphql/stream",
+            sse.OverEvents(_service, for_events(settings), draining=draining),
         ),
-        Route("/graphql/stream", sse.OverEvents(_service, for_events, draining=draining)),
         WebSocketRoute("/graphql", over_websocket),
         *health.routes(draining),
     ]

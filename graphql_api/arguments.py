@@ -8,7 +8,7 @@ from graphql import FieldNode, GraphQLField, VariableNode, Visitor, visit
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 
-from db.relation import Statement
+from db.relation import Key, Statement
 from resolvers.context import Asker
 
 
@@ -20,6 +20,8 @@ class Request(Statement):
         self.variables, self.asker = variables, asker
         self.arguments: dict[int, dict[str, Any]] = {}
         """Those of each field that has variables among them, read once."""
+        self.looked_up: Key = ()
+        """The key of the row whose branch is being written."""
 
 
 class Arguments(NamedTuple):

@@ -13,22 +13,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as Headed
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from db.errors import Busy, OutOfRoom, TookTooLong, Unavailable
 from db.session import Client
-from graphql_api.access import operation_name
+from graphql_api.access import header, operation_name
 from graphql_api.auth import KeyAsker
 from graphql_api.messages import (
-    REQUEST_ID,
     Answer,
     Body,
     BudgetExceeded,
@@ -40,6 +38,7 @@ from graphql_api.messages import (
     request_error,
     request_errors,
 )
+from graphql_api.told import request_id, tell
 from resolvers.accounts import RateLimited
 from resolvers.context import Asker
 from resolvers.errors import Forbidden, Refusal, Unauthenticated
@@ -70,6 +69,17 @@ class Rules:
         return "GET, POST, OPTIONS" if self.get else "POST, OPTIONS"
 
 
+Headers = list[tuple[bytes, bytes]]
+
+
+class Response(NamedTuple):
+    """What goes back, as ASGI has it."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
 class Refused(Exception):
     """An HTTP status, with the body that says why."""
 
@@ -93,14 +103,6 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
             max_age=86_400,
         )
     ]
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of this name, which is in lower case."""
-    for given, value in scope["headers"]:
-        if given == name:
-            return value.decode("latin-1")
-    return None
 
 
 def client_of(connection: HTTPConnection) -> Client:
@@ -128,37 +130,48 @@ class OverHttp:
         self._service, self._rules = service, rules or Rules()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
+        status, headers, body = await self._respond(Request(scope, receive))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, request: Request) -> Response:
         if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"Allow": self._rules.methods})
+            return Response(204, _raw({"Allow": self._rules.methods}), b"")
         media = JSON
         try:
             media = negotiated(header(request.scope, b"accept"))
             answer, asker = await self._answer(request)
         except Exception as error:
             refused = error if isinstance(error, Refused) else explained(error)
-            return _response(refused.body, refused.status, media, refused.headers)
+            return _response(refused.body, refused.status, media, _raw(refused.headers))
         status = 200 if answer.executed or media == JSON else 400
         return _response(answer.body, status, media, _told(answer, asker))
 
     async def _answer(self, request: Request) -> tuple[Answer, Asker]:
-        body = await self._read(request)
+        """One clock for both: the body is to arrive in time, and then the answer."""
+        limit, body = asyncio.timeout(self._rules.body_seconds), None
+        try:
+            async with limit:
+                body = await self._read(request)
+                limit.reschedule(asyncio.get_running_loop().time() + self._rules.seconds)
+                return await self._answered(request, body)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise TookTooLong if body else too_slow(self._rules.body_seconds) from error
+
+    async def _answered(self, request: Request, body: Body) -> tuple[Answer, Asker]:
         service = self._service(request)
         shown = header(request.scope, b"authorization")
         asker = await service.identify(shown, client_of(request))
         viewer = asker.viewer.user_id or asker.viewer.api_key_id
-        structlog.contextvars.bind_contextvars(
+        tell(
             operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None
         )
         only_queries = request.method == "GET"
         self._check_type(service, body, only_queries)
-        answer = await in_time(
-            service.executor.answer(body, asker, only_queries=only_queries), self._rules.seconds
-        )
-        structlog.contextvars.bind_contextvars(plan=answer.by)
+        answer = await service.executor.answer(body, asker, only_queries=only_queries)
+        tell(plan=answer.by)
         return answer, asker
 
     def _check_type(self, service: Service, body: Body, only_queries: bool) -> None:
@@ -196,22 +209,21 @@ class OverHttp:
         declared = header(request.scope, b"content-length") or "0"
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > most:
             raise _too_large(most)
-        try:
-            async with asyncio.timeout(self._rules.body_seconds):
-                more = True
-                while more:
-                    message = await request.receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refused(400, request_error("The body broke off.", "BAD_REQUEST"))
-                    raw += message.get("body", b"")
-                    more = message.get("more_body", False)
-                    if len(raw) > most:
-                        raise _too_large(most)
-        except TimeoutError as error:
-            said = f"The body did not arrive within {self._rules.body_seconds:g} seconds."
-            body = request_error(said, "REQUEST_TIMEOUT")
-            raise Refused(408, body, connection="close") from error
+        more = True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise Refused(400, request_error("The body broke off.", "BAD_REQUEST"))
+            raw += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(raw) > most:
+                raise _too_large(most)
         return bytes(raw)
+
+
+def too_slow(seconds: float) -> Refused:
+    said = f"The body did not arrive within {seconds:g} seconds."
+    return Refused(408, request_error(said, "REQUEST_TIMEOUT"), connection="close")
 
 
 def _too_large(most: int) -> Refused:
@@ -294,12 +306,13 @@ def _liking(media: str, ranges: Mapping[str, float]) -> tuple[float, int, bool]:
     return 0.0, 0, False
 
 
-def _told(answer: Answer, asker: Asker) -> dict[str, str]:
-    told = {} if answer.by == "refused" else {"X-Graphql-Plan": answer.by}
+def _told(answer: Answer, asker: Asker) -> Headers:
+    told = list(BY[answer.by])
     if isinstance(asker, KeyAsker):
         allowance = asker.allowance
-        told["RateLimit-Policy"] = f'"hour";q={allowance.limit};w=3600'
-        told["RateLimit"] = _left(allowance.remaining, allowance.reset_at)
+        policy = f'"hour";q={allowance.limit};w=3600'
+        left = _left(allowance.remaining, allowance.reset_at)
+        told += _raw({"RateLimit-Policy": policy, "RateLimit": left})
     return told
 
 
@@ -312,27 +325,31 @@ def _seconds_to(moment: datetime) -> int:
     return max(1, math.ceil((moment - datetime.now(UTC)).total_seconds()))
 
 
-class _Told(Response):
-    """A response whose headers are as good as written."""
-
-    def __init__(self, body: bytes, status: int, raw: list[tuple[bytes, bytes]]) -> None:
-        self.status_code, self.body, self.background, self.raw_headers = status, body, None, raw
+def _raw(headers: Mapping[str, str]) -> Headers:
+    return [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
 
 
-ALWAYS = [
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"vary", b"Accept"),
-]
+BY: Mapping[str, Headers] = {
+    "compiled": _raw({"X-Graphql-Plan": "compiled"}),
+    "loaders": _raw({"X-Graphql-Plan": "loaders"}),
+    "refused": [],
+}
+ALWAYS = {
+    media: _raw(
+        {
+            "Content-Type": f"{media}; charset=utf-8",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Vary": "Accept",
+        }
+    )
+    for media in (JSON, GRAPHQL)
+}
 
 
-def _response(body: bytes, status: int, media: str, headers: Mapping[str, str]) -> Response:
-    told = [
-        (b"content-length", b"%d" % len(body)),
-        (b"content-type", b"%b; charset=utf-8" % media.encode()),
-    ]
-    given = [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
-    return _Told(body, status, [*told, *ALWAYS, *given])
+def _response(body: bytes, status: int, media: str, headers: Headers) -> Response:
+    length = b"content-length", b"%d" % len(body)
+    return Response(status, [length, *ALWAYS[media], *headers], body)
 
 
 Result = TypeVar("Result")
@@ -370,7 +387,7 @@ def explained(error: Exception) -> Refused:
         case _:
             log.error("request failed", exc_info=error)
             said = "Something failed on our side. It is in our log under this request id."
-            return Refused(500, request_error(said, "INTERNAL", requestId=REQUEST_ID.get()))
+            return Refused(500, request_error(said, "INTERNAL", requestId=request_id()))
 
 
 def _until_then(error: Unavailable) -> tuple[str, str]:

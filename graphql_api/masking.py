@@ -7,7 +7,7 @@ from graphql import GraphQLError
 
 from db.errors import BadValue, RuleBroken, TookTooLong, Unavailable
 from db.relation import InvalidArgument
-from graphql_api.messages import REQUEST_ID
+from graphql_api.told import request_id
 from resolvers.errors import Refusal
 from resolvers.rules import refusal_for
 
@@ -36,7 +36,7 @@ def shown(error: GraphQLError) -> dict[str, Any]:
             message, extensions = _for_now(cause)
         case cause:
             logger.error("request failed", path=error.path, exc_info=cause)
-            extensions = {"code": "INTERNAL", "requestId": REQUEST_ID.get()}
+            extensions = {"code": "INTERNAL", "requestId": request_id()}
             message = MASKED
     return {**error.formatted, "message": message, "extensions": extensions}
 

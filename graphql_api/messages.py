@@ -4,7 +4,6 @@ HTTP, WebSocket and the executor meet here and nowhere else.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
@@ -16,9 +15,6 @@ from resolvers.context import Asker
 
 DEEPEST = 128
 """Levels of nesting in the variables."""
-
-REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID", default="")
-"""The id of the request being answered: in its log lines, and told to the client with a fault."""
 
 
 class Body(msgspec.Struct, rename="camel"):

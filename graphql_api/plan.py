@@ -203,25 +203,24 @@ class Compiler:
         """A branch for each type that the id may name; which one is taken shows with the id."""
         arguments = self._arguments(field, nodes[0])
 
-        def identify(request: Request) -> tuple[One[Any], Key] | None:
-            return identified(way, arguments.read(request)["id"])
-
         branches: dict[Relation[Any], Sql] = {}
         before = largest = self._relations
         for name, relation in way.relations.items():
             self._relations = before
 
             def select(request: Request, relation: One[Any] = relation) -> str:
-                found = identify(request)
-                return relation.select(bound(request, relation, found[1] if found else ()))
+                return relation.select(bound(request, relation, request.looked_up))
 
             branches[relation] = self._one(field, nodes, self._object_type(name), select)
             largest = max(largest, self._relations)
         self._relations = largest
 
         def written(request: Request) -> str:
-            found = identify(request)
-            return write(branches[found[0]], request) if found else "NULL::json"
+            found = identified(way, arguments.read(request)["id"])
+            if found is None:
+                return "NULL::json"
+            relation, request.looked_up = found
+            return write(branches[relation], request)
 
         return written
 

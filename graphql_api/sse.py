@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from graphql_api.access import operation_name
+from db.errors import TookTooLong
+from graphql_api.access import header, operation_name
 from graphql_api.draining import Draining
 from graphql_api.http import (
     GRAPHQL,
@@ -30,10 +30,11 @@ from graphql_api.http import (
     Rules,
     client_of,
     explained,
-    header,
     in_time,
+    too_slow,
 )
 from graphql_api.messages import Body, Service, request_error
+from graphql_api.told import tell
 from resolvers.context import Asker
 from resolvers.errors import Unauthenticated
 
@@ -88,7 +89,7 @@ class OverEvents(OverHttp):
             return
         request = Request(scope, receive)
         try:
-            body = await self._read(request)
+            body = await self._read_in_time(request)
             service = self._service(request)
             shown = header(scope, b"authorization")
             asker = await service.identify(shown, client_of(request))
@@ -98,7 +99,7 @@ class OverEvents(OverHttp):
             response = Response(refused.body, refused.status, headers, media_type=JSON)
             await response(scope, receive, send)
             return
-        structlog.contextvars.bind_contextvars(operation=operation_name(body.operation_name))
+        tell(operation=operation_name(body.operation_name))
         results = self._results(service, body, asker, only_queries=request.method == "GET")
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         streams = service.executor.operation_type(body) == "subscription"
@@ -106,6 +107,13 @@ class OverEvents(OverHttp):
         session_end = service.session_end(asker) if streams else asyncio.Event().wait()
         signed_out = _signed_out(asker.expires_at, session_end)
         await self._stream(results, signed_out, receive, send, ending)
+
+    async def _read_in_time(self, request: Request) -> Body:
+        seconds = self._rules.body_seconds
+        try:
+            return await in_time(self._read(request), seconds)
+        except TookTooLong as error:
+            raise too_slow(seconds) from error
 
     async def _stream(
         self,

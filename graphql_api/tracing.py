@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from db import tracing
 from db.tracing import NOTHING
 from graphql_api.settings import BadSettings
+from graphql_api.told import tell
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Tracer
@@ -115,7 +114,7 @@ def note(span: Any, **attributes: str | int | None) -> None:
     if span is None:
         return
     trace = f"{span.get_span_context().trace_id:032x}"
-    structlog.contextvars.bind_contextvars(trace_id=trace)
+    tell(trace_id=trace)
     for name, value in attributes.items():
         if value is not None:
             span.set_attribute(name.replace("__", "."), value)

@@ -11,7 +11,6 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
-from uuid import uuid4
 
 import msgspec
 import structlog
@@ -20,12 +19,11 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from db.errors import Unavailable
-from graphql_api.access import operation_name
+from graphql_api.access import new_request_id, operation_name
 from graphql_api.auth import KeyAsker, shown_by
 from graphql_api.draining import Draining
 from graphql_api.http import client_of, explained, in_time
 from graphql_api.messages import (
-    REQUEST_ID,
     Body,
     Malformed,
     Service,
@@ -34,6 +32,7 @@ from graphql_api.messages import (
     read_json,
     request_error,
 )
+from graphql_api.told import begin, tell
 from resolvers.accounts import RateLimited
 from resolvers.context import Asker
 from resolvers.errors import Refusal, Unauthenticated
@@ -337,11 +336,9 @@ class _Operation:
         self._sent = 0
 
     async def run(self) -> None:
-        began, request_id = time.perf_counter(), uuid4().hex
-        REQUEST_ID.set(request_id)
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id, operation=operation_name(self._body.operation_name)
-        )
+        began = time.perf_counter()
+        begin(new_request_id())
+        tell(operation=operation_name(self._body.operation_name))
         ended = "gone"
         try:
             last, ended = await self._last()

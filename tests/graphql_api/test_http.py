@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import structlog
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
@@ -19,6 +18,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from graphql_api.http import GRAPHQL, JSON, Refused, Rules, negotiated
+from graphql_api.log import with_told
 from tests.graphql_api.wires import ADA, World, serving, small_app
 
 AUDITS = Path(__file__).parent / "audits"
@@ -440,7 +440,7 @@ async def test_an_id_that_is_no_plain_word_is_replaced(
 async def test_a_request_is_one_line_of_the_log(client: httpx.AsyncClient) -> None:
     body = {"query": "query Greet { hello }", "operationName": "Greet"}
     headers = {"authorization": "Bearer ada", "x-request-id": "r-1"}
-    with capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+    with capture_logs([with_told]) as lines:
         await client.post(f"{PATH}?token=secret", json=body, headers=headers)
     (line,) = lines
     assert line.pop("milliseconds") >= 0
@@ -458,7 +458,7 @@ async def test_a_request_is_one_line_of_the_log(client: httpx.AsyncClient) -> No
 
 
 async def test_a_line_of_the_log_cannot_be_forged(client: httpx.AsyncClient) -> None:
-    with capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+    with capture_logs([with_told]) as lines:
         await client.post(PATH, json={**HELLO, "operationName": "a\nb"})
         await client.get("/graphql/a%0Ab")
     assert lines[0]["operation"] is None
