@@ -4,6 +4,7 @@ Who finds the queue full, or waits too long, is refused before anything was done
 end only makes everybody late: those at its end are answered when nobody waits for it any more.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -26,7 +27,8 @@ MOST_QUERIES = 50_000
 
 
 class BoundedPool(asyncpg.Pool):
-    """A pool that refuses, where so many wait for a connection already. Opens none in advance.
+    """A pool that serves who came first first, and refuses where too many wait for a connection
+    already. Opens none in advance.
 
     ``acquire`` raises Busy then, and when the time is over while all connections are in use.
     """
@@ -46,24 +48,37 @@ class BoundedPool(asyncpg.Pool):
             record_class=asyncpg.Record,
             **options,
         )
-        self._waiting = 0
+        self._turns, self._waiting = asyncio.Semaphore(size), 0
 
     async def _acquire(
         self,
         timeout: float,  # noqa: ASYNC109
     ) -> "PoolConnectionProxy[Record]":
-        """What every way to a connection goes through."""
-        if self._waiting == 0 and self._has_one_ready():
-            return await super()._acquire(None)  # type: ignore[misc] # there is nothing to wait for
+        """What every way to a connection goes through, in the order of coming: of asyncpg's own
+        queue whoever asks just then takes what is given back, and the first becomes the last."""
+        if self._turns.locked():
+            await self._turn(timeout)
+        else:
+            await self._turns.acquire()  # at once
+        try:
+            ready = self._has_one_ready()
+            return await super()._acquire(None if ready else timeout)  # type: ignore[misc] # not in the stubs
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def _turn(self, seconds: float) -> None:
         if self._waiting >= MOST_WAITING:
             raise Busy(f"{MOST_WAITING} requests wait for a connection already")
         self._waiting += 1
+        limit = asyncio.timeout(seconds)
         try:
-            return await super()._acquire(timeout)  # type: ignore[misc] # not in the stubs
+            async with limit:
+                await self._turns.acquire()
         except TimeoutError as error:
-            if self.get_size() - self.get_idle_size() < self.get_max_size():
+            if not limit.expired() or self.get_size() - self.get_idle_size() < self.get_max_size():
                 raise
-            raise Busy(f"no connection was free within {timeout:g} seconds") from error
+            raise Busy(f"no connection was free within {seconds:g} seconds") from error
         finally:
             self._waiting -= 1
 
@@ -85,20 +100,27 @@ class BoundedPool(asyncpg.Pool):
     ) -> None:
         """Where nothing is left to be cleaned up, at once: a task and a timeout for it cost more
         than the way through the pool."""
+        try:
+            if self._is_clean(connection):
+                connection._con._on_release()  # type: ignore[attr-defined]
+                connection._holder._timeout = None  # type: ignore[attr-defined]
+                connection._holder._release()  # type: ignore[attr-defined]
+            else:
+                await super().release(connection, timeout=timeout)
+        finally:
+            self._turns.release()
+
+    def _is_clean(self, connection: "PoolConnectionProxy[Record]") -> bool:
+        """Whether it can go on as it is."""
         inner, holder = connection._con, connection._holder  # type: ignore[attr-defined]
-        if (
+        return not (
             inner is None
             or inner.is_closed()
             or inner.is_in_transaction()
             or inner._protocol._is_cancelling()
             or inner._protocol.queries_count >= MOST_QUERIES
-            or holder._generation != self._generation  # type: ignore[attr-defined] # it has expired
-        ):
-            await super().release(connection, timeout=timeout)
-            return
-        inner._on_release()
-        holder._timeout = None
-        holder._release()
+            or holder._generation != self._generation  # type: ignore[attr-defined]
+        )
 
 
 async def _keep(connection: "Connection[Record]") -> None:

@@ -50,6 +50,29 @@ async def test_who_gives_up_waiting_makes_room(pool: BoundedPool) -> None:
     assert await pool.fetchval("SELECT 7") == 7
 
 
+async def test_who_came_first_is_served_first(pool: BoundedPool) -> None:
+    served: list[str] = []
+
+    async def ask(name: str) -> None:
+        async with pool.acquire():
+            served.append(name)
+
+    async with pool.acquire():
+        first = asyncio.ensure_future(ask("first"))
+        await asyncio.sleep(0)
+    await ask("second")  # just as the connection is given back
+    await first
+    assert served == ["first", "second"]
+
+
+async def test_a_turn_that_was_given_up_is_the_next_ones(pool: BoundedPool) -> None:
+    async with pool.acquire():
+        first, second = (asyncio.ensure_future(pool.fetchval("SELECT 7")) for _ in range(2))
+        await asyncio.sleep(0)
+    first.cancel()  # its turn has come, but it has not run since
+    assert await asyncio.wait_for(second, 5) == 7
+
+
 async def test_a_full_disk_has_a_name_of_its_own(pool: BoundedPool) -> None:
     raised = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
     with pytest.raises(OutOfRoom, match="could not extend file"), refusal_of():
