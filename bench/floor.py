@@ -47,10 +47,10 @@ def application() -> Starlette:
         values = [asked["variables"][PARAMETERS[name]]] if name in PARAMETERS else []
         pool: Pool[Record] = request.app.state.pool
         async with pool.acquire() as connection:
-            data: str = await connection.fetchval(
+            data: bytes = await connection.fetchval(
                 written[name], *values, *seal.settings(Viewer(user))
             )
-        return Response(f'{{"data":{data}}}', media_type="application/json")
+        return Response(b'{"data":%b}' % data, media_type="application/json")
 
     async def appended(request: Request, viewer: Viewer, given: dict[str, Any]) -> Response:
         lines = [

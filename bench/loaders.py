@@ -4,11 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
 from graphql_api import log
-from graphql_api.access import AccessLog
-from graphql_api.app import resources, routes, service
+from graphql_api.app import answering, resources, service
 from graphql_api.draining import Draining
 from graphql_api.execute import Executor
 from graphql_api.limits import Limits
@@ -30,5 +28,4 @@ def application() -> Starlette:
             app.state.service = service(settings, shared)._replace(executor=executor)
             yield
 
-    found = routes(settings, Draining())
-    return Starlette(routes=found, middleware=[Middleware(AccessLog)], lifespan=lifespan)
+    return answering(settings, Draining(), lifespan)

@@ -14,8 +14,9 @@ Sql = str | Callable[[Any], str]
 IT = '"#"'
 """The alias of what becomes an object: no GraphQL name, or a client's alias could capture it."""
 
-BROKEN_PROMISE = '"\\u0000"'
-"""Stands where the schema promises a value and there is none; no text of PostgreSQL can hold it."""
+BROKEN_PROMISE = '\r"\\u0000"'
+"""Stands where the schema promises a value and there is none; no text of PostgreSQL can hold it.
+The carriage return, which JSON of PostgreSQL's own making never has, is found in no time."""
 
 
 def sql(*parts: Sql) -> Sql:
@@ -78,6 +79,11 @@ def json_list(shown: Sql, source: Sql) -> Sql:
 
 def promised(piece: Sql) -> Sql:
     return sql("coalesce(", piece, f", '{BROKEN_PROMISE}'::json)")
+
+
+def broken(data: bytes) -> bool:
+    """Whether a promise is broken in it."""
+    return b"\r" in data and BROKEN_PROMISE.encode() in data
 
 
 def base64(expression: str) -> Sql:

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Lifespan
 
 from db.maintenance import keep_maintaining
 from db.replica import Replica, replicated
@@ -77,8 +78,15 @@ def create_app(settings: Settings) -> Starlette:
             ):
                 yield
 
+    app = answering(settings, draining, lifespan)
+    app.state.draining = draining
+    return app
+
+
+def answering(settings: Settings, draining: Draining, lifespan: Lifespan[Starlette]) -> Starlette:
+    """The routes, and what every request goes through; the lifespan gives it its state."""
     at_graphql = over_http(settings, draining)
-    app = Starlette(
+    return Starlette(
         routes=routes(settings, draining, at_graphql),
         middleware=[
             Middleware(LastAnswers, draining),
@@ -88,19 +96,13 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.state.draining = draining
-    return app
 
 
 def over_http(settings: Settings, draining: Draining) -> sse.OverEvents:
     """What answers at /graphql: in JSON, or with events who asks for them."""
-    rules = http.Rules(
-        most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds
-    )
+    rules = http.Rules(most_bytes=settings.max_body_bytes, seconds=settings.request_timeout_seconds)
     answers = http.OverHttp(_service, rules)
-    return sse.OverEvents(
-        _service, for_events(settings), otherwise=answers, draining=draining
-    )
+    return sse.OverEvents(_service, for_events(settings), otherwise=answers, draining=draining)
 
 
 def for_events(settings: Settings) -> http.Rules:
@@ -111,9 +113,7 @@ def for_events(settings: Settings) -> http.Rules:
     )
 
 
-def routes(
-    settings: Settings, draining: Draining, at_graphql: sse.OverEvents
-) -> list[BaseRoute]:
+def routes(settings: Settings, draining: Draining, at_graphql: sse.OverEvents) -> list[BaseRoute]:
     over_websocket = websocket.OverWebSocket(
         _service,
         websocket.Rules(
@@ -292,6 +292,7 @@ def service(settings: Settings, resources: Resources) -> Service:
         suggestions=settings.field_suggestions,
         trusted=trusted(settings),
     )
+
     async def session_end(asker: Asker) -> None:
         await resources.ended.wait(asker.session_id)
 

@@ -19,7 +19,7 @@ from graphql.execution.values import VariableValues
 
 from db import tracing
 from db.errors import BadValue, Unavailable
-from db.plan import BROKEN_PROMISE, write
+from db.plan import broken, write
 from db.relation import InvalidArgument
 from db.session import Reads
 from graphql_api import budgets, metrics
@@ -133,7 +133,7 @@ class Executor:
             read = partial(self._loaded, document, variables, asker)
             return await self._first(asker, after, read)
         metrics.PLANNED.inc()
-        return Answer(f'{{"data":{data}}}'.encode(), "compiled")
+        return Answer(b'{"data":%b}' % data, "compiled")
 
     async def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
         """The responses of a subscription, each encoded; the first tells what it cost. Raises
@@ -166,10 +166,10 @@ class Executor:
 
     async def _planned(
         self, document: Document, variables: VariableValues, asker: Asker, after: int
-    ) -> str:
+    ) -> bytes:
         """The data, as the plan answers. Raises Declined where it steps aside."""
         plan = self._plan(document, variables)
-        beside = await self._beside(plan, variables, asker)
+        beside = await self._beside(plan.beside, variables, asker) if plan.beside else None
         began = perf_counter()
         sql, values = self._written(plan, variables, asker)
         written = perf_counter()
@@ -181,18 +181,17 @@ class Executor:
             raise Declined("bad value") from None
         metrics.WRITE.observe(written - began)
         metrics.DATABASE.observe(perf_counter() - written)
-        if BROKEN_PROMISE in data:
+        if broken(data):
             raise Declined("broken promise")
         return merged(plan.keys, data, beside) if beside else data
 
     async def _beside(
-        self, plan: Plan, variables: VariableValues, asker: Asker
+        self, document: DocumentNode, variables: VariableValues, asker: Asker
     ) -> dict[str, Any]:
         """What the plan leaves to Python. Raises Declined where an error is among it: how far that
         reaches is for one path to say."""
-        if plan.beside is None:
-            return {}
-        told = await self._executed(plan.beside, variables, Context(self._resources, asker), {})
+        context = Context(self._resources, asker)
+        told = await self._executed(document, variables, context, {})
         if "errors" in told:
             raise Declined("error in Python")
         return told["data"]
@@ -283,10 +282,10 @@ class Executor:
         return response(result, changed=context.changed)
 
 
-def merged(keys: tuple[str, ...], data: str, beside: dict[str, Any]) -> str:
+def merged(keys: tuple[str, ...], data: bytes, beside: dict[str, Any]) -> bytes:
     """The data of both, in the order of the response's keys; every value as it was written."""
     values = msgspec.json.decode(data, type=dict[str, msgspec.Raw]) | beside
-    return encode({key: values[key] for key in keys}).decode()
+    return encode({key: values[key] for key in keys})
 
 
 def read_after(body: Body) -> int:

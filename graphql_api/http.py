@@ -47,8 +47,14 @@ log = structlog.stdlib.get_logger("graphql_api.http")
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
-TOLD = ("X-Request-Id", "X-Graphql-Plan", "Retry-After", "WWW-Authenticate", "RateLimit",
-        "RateLimit-Policy")
+TOLD = (
+    "X-Request-Id",
+    "X-Graphql-Plan",
+    "Retry-After",
+    "WWW-Authenticate",
+    "RateLimit",
+    "RateLimit-Policy",
+)
 """The headers of an answer that pages on other hosts may read."""
 LONGEST_ACCEPT = 1_000
 LONGEST_AGENT = 500
@@ -165,9 +171,7 @@ class OverHttp:
         shown = header(request.scope, b"authorization")
         asker = await service.identify(shown, client_of(request))
         viewer = asker.viewer.user_id or asker.viewer.api_key_id
-        tell(
-            operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None
-        )
+        tell(operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None)
         only_queries = request.method == "GET"
         self._check_type(service, body, only_queries)
         answer = await service.executor.answer(body, asker, only_queries=only_queries)

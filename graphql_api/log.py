@@ -90,8 +90,9 @@ def _in_one(*processors: Processor) -> Processor:
     def line(logger: Any, level: str, event: EventDict) -> Any:
         if "exc_info" in event or "stack_info" in event:
             return _one_by_one(processors, logger, level, event)
-        moment = datetime.now(UTC).isoformat()
-        return _json({**told(), **event, "level": level, "timestamp": moment})
+        moment = datetime.now(UTC).isoformat(timespec="microseconds")
+        whole = {**told(), **event, "level": level, "timestamp": moment.replace("+00:00", "Z")}
+        return _json(whole)
 
     return line
 

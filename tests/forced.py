@@ -28,7 +28,7 @@ def force(wanted: Literal["on", "off"]) -> None:
     plan = wanted
     usual = Executor._planned  # pyright: ignore[reportPrivateUsage]
 
-    async def planned(self: Any, document: Any, *rest: Any) -> str:
+    async def planned(self: Any, document: Any, *rest: Any) -> bytes:
         self._only = None if wanted == "on" else "loaders"
         try:
             return await usual(self, document, *rest)
