@@ -7,7 +7,10 @@ from db.relation import Fragment, InvalidArgument, Relation
 
 DEEPEST_FILTER = 8
 
-Conditions = Mapping[str, "LiteralString | Relation[Any]"]
+Test = Callable[[Any], LiteralString]
+"""Chooses a test by the value."""
+
+Conditions = Mapping[str, "LiteralString | Test | Relation[Any]"]
 """A filter's fields: each a test with a ``{}`` for the value, or a relation of which some row must
 pass the filter that is the value."""
 
@@ -40,12 +43,14 @@ def _combined(name: str, value: Any, read: Read, depth: int) -> Fragment:
 
 
 def _test(
-    condition: "LiteralString | Relation[Any]", value: Any, read: Read, depth: int
+    condition: "LiteralString | Test | Relation[Any]", value: Any, read: Read, depth: int
 ) -> Fragment:
     if isinstance(condition, Relation):
         inner = where(value, read, depth)
         select = condition.select([f'r."{hole.column}"' for hole in condition.holes])
         return Fragment(f"EXISTS (SELECT FROM ({select}) r WHERE {inner.text})", inner.values)
+    if not isinstance(condition, str):
+        condition = condition(value)
     several = isinstance(value, list)
     return Fragment(condition, (tuple(cast(list[object], value)) if several else value,))
 

@@ -1,7 +1,9 @@
 """Execution logs: what a run said, line by line, numbered from 1 without a gap."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -41,8 +43,18 @@ class LogOrder(Order):
     """Written last first."""
 
 
+WRONG = frozenset({LogLevel.WARN, LogLevel.ERROR})
+"""The levels that have an index: few lines of a long log are of them."""
+
+
+def _of_level(levels: Collection[LogLevel]) -> LiteralString:
+    if WRONG.issuperset(levels):
+        return "level = ANY({}::text[]) AND level IN ('warn', 'error')"  # as the index has it
+    return "level = ANY({}::text[])"
+
+
 CONDITIONS: Conditions = {
-    "level": "level = ANY({}::text[])",
+    "level": _of_level,
     "node_id": "node_id = ANY({}::text[])",
     "search": "strpos(lower(message), lower({}::text)) > 0",
     "since": '"timestamp" >= {}::timestamptz',

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from db.filters import where
+from db.logs import CONDITIONS, LogLevel
 from db.session import Viewer
 from tests.db.world import Team, World
 
@@ -337,3 +339,26 @@ async def test_appending_does_not_read_the_log(world: World, team: Team, plans: 
         after = await world.superuser.fetchval(read, month)
 
     assert after - before < 200
+
+
+@pytest.mark.parametrize("levels", [[LogLevel.ERROR], [LogLevel.WARN, LogLevel.ERROR]])
+async def test_what_went_wrong_is_found_without_reading_the_log(
+    world: World, team: Team, levels: list[LogLevel]
+) -> None:
+    await append(world, team, [{"message": "well"}] * 3_000)
+    await append(world, team, [{"message": "badly", "level": "error"}] * 3)
+    wanted = where(levels, lambda given: (CONDITIONS, {"level": given}))
+    test = wanted.text.replace("{}", "$2")
+    query = f"SELECT message FROM execution_logs WHERE execution_id = $1 AND {test} ORDER BY seq"
+    read = (
+        "SELECT sum(idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables"
+        " WHERE relname ~ '^execution_logs_'"
+    )
+
+    async with world.acting(Viewer(team.viewer)) as connection:
+        before = await connection.fetchval(read)
+        found = await connection.fetch(f"{query} LIMIT 20", team.execution, levels)
+        after = await connection.fetchval(read)
+
+    assert [row[0] for row in found] == ["badly"] * 3
+    assert (after or 0) - (before or 0) <= 10

@@ -76,6 +76,11 @@ LISTS = {
         " ORDER BY seq LIMIT 20",
         "_pkey",
     ),
+    "what went wrong in an execution": (
+        f"SELECT seq FROM execution_logs WHERE execution_id = {NOW}"
+        " AND level = ANY ('{error}') AND level IN ('warn', 'error') ORDER BY seq LIMIT 20",
+        "execution_id_seq_idx",
+    ),
     "API keys of a workspace": (
         f"SELECT id FROM api_keys WHERE workspace_id = {ONE} ORDER BY created_at DESC, id DESC",
         "idx_api_keys_workspace_id",

@@ -109,7 +109,7 @@ async def test_a_writer_makes_it_wait_and_the_next_attempt_succeeds(
 ) -> None:
     monkeypatch.setattr(partitions, "PAUSE", 0.05)
     team = await world.team()
-    last = (await partitions_of(world, "execution_logs"))[-1]
+    last = (await partitions_of(world, "execution_originals"))[-1]
     await world.superuser.execute(f"DROP TABLE {last}")
     waited = asyncio.Event()
     writer = await asyncpg.connect(world.url)
@@ -130,7 +130,7 @@ async def test_a_writer_makes_it_wait_and_the_next_attempt_succeeds(
     await asyncio.gather(partitions.ensure(world.superuser, report), end_when_waited_for())
 
     assert waited.is_set()
-    assert last in await partitions_of(world, "execution_logs")
+    assert last in await partitions_of(world, "execution_originals")
 
 
 async def test_a_new_month_keeps_the_policies_of_its_parent(world: World) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, TypeGuard, cast, get_args
 from uuid import UUID
 
 import pytest
@@ -17,6 +17,7 @@ import db
 from db.batches import count_batch, list_batch, page_batch, row_batch
 from db.filters import Conditions
 from db.json import Json
+from db.logs import LogLevel
 from db.pages import Order, Page, total
 from db.relation import (
     Fragment,
@@ -227,12 +228,18 @@ async def test_every_condition_is_prepared_for_every_list(
         if relation.row is not row:
             continue
         for condition in FILTERS[row].values():
-            test = (
-                Fragment(f"EXISTS ({selected(condition)})")
+            tests = (
+                [Fragment(f"EXISTS ({selected(cast('Relation[Any]', condition))})")]
                 if isinstance(condition, Relation)
-                else Fragment(condition, (None,))
+                else [Fragment(each, (None,)) for each in written(condition)]
             )
-            await api.prepare(count_batch(relation, keys_of(relation), test, Statement()))
+            for test in tests:
+                await api.prepare(count_batch(relation, keys_of(relation), test, Statement()))
+
+
+def written(condition: object) -> set[Any]:
+    """The tests that a condition may be: which, the value decides."""
+    return {condition([each]) for each in LogLevel} if callable(condition) else {condition}
 
 
 def selected(relation: Relation[Any]) -> str:
@@ -243,12 +250,13 @@ def test_a_condition_speaks_of_the_columns_of_its_row() -> None:
     """A column that is not qualified could be one of the table around it."""
     for row, conditions in FILTERS.items():
         for name, condition in conditions.items():
-            if not isinstance(condition, Relation):
-                words = set(re.findall(r"\b[a-z_]+\b", re.sub(r"'[^']*'", "", condition)))
-                assert words & set(row.__struct_fields__), (row, name)
-            else:
+            if isinstance(condition, Relation):
                 holes = {hole.column for hole in condition.holes}
                 assert holes <= set(row.__struct_fields__), (row, name)
+                continue
+            for test in written(condition):
+                words = set(re.findall(r"\b[a-z_]+\b", re.sub(r"'[^']*'", "", test)))
+                assert words & set(row.__struct_fields__), (row, name)
 
 
 def test_a_fragment_calls_the_functions_of_the_viewer_as_sub_selects_only() -> None:
@@ -259,10 +267,11 @@ def test_a_fragment_calls_the_functions_of_the_viewer_as_sub_selects_only() -> N
         for name, relation in RELATIONS.items()
     ]
     fragments += [
-        (f"{row.__name__}: {name}", condition)
+        (f"{row.__name__}: {name}", test)
         for row, conditions in FILTERS.items()
         for name, condition in conditions.items()
-        if isinstance(condition, str)
+        if not isinstance(condition, Relation)
+        for test in written(condition)
     ]
 
     assert [
