@@ -62,7 +62,8 @@ READS = Counter("graphql_reads", "Queries by the server that answered them.", ["
 _STAGES = Histogram(
     "graphql_stage_seconds",
     "Time in the stages of a request: reading a document not seen before, compiling it, writing"
-    " its statement, the database, the loaders, and encoding what they found.",
+    " its statement, the database, the loaders (or Python beside a plan), and encoding what they"
+    " found.",
     ["stage"],
     buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )

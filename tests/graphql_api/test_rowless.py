@@ -69,6 +69,12 @@ def declined(reason: str) -> float:
     return REGISTRY.get_sample_value("graphql_queries_total", labels) or 0
 
 
+def computed() -> float:
+    """How often graphql-core's executor ran."""
+    labels = {"stage": "loaders"}
+    return REGISTRY.get_sample_value("graphql_stage_seconds_count", labels) or 0
+
+
 @pytest.mark.parametrize("where", BESIDE)
 async def test_what_reads_no_row_stands_among_what_is_read(
     compiled: Asking, loaders: Asking, where: str
@@ -80,6 +86,14 @@ async def test_what_reads_no_row_stands_among_what_is_read(
     assert by == "compiled"
     assert ("loaders", answer) == await asked(loaders, BESIDE[where], **given)
     assert [key for key, _ in answer] == ["data"]
+
+
+async def test_where_all_is_read_python_computes_nothing(compiled: Asking) -> None:
+    before = computed()
+    assert (await asked(compiled, f"{{ {READ} }}"))[0] == "compiled"
+    assert computed() == before
+    assert (await asked(compiled, f"{{ {READ} oauthProviders }}"))[0] == "compiled"
+    assert computed() == before + 1
 
 
 @pytest.mark.parametrize("query", [f"{{ {VALIDATED} {READ} }}", f"{{ {READ} {VALIDATED} }}"])
