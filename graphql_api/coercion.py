@@ -19,7 +19,6 @@ from graphql import (
     GraphQLSchema,
     Undefined,
     VariableDefinitionNode,
-    is_leaf_type,
 )
 from graphql.execution.get_variable_signature import (
     GraphQLVariableSignature,
@@ -81,7 +80,7 @@ class Coercion:
             return many or _list(self._of(item))
         if isinstance(type_, GraphQLInputObjectType):
             return self._object(type_)
-        return _leaf(type_.coerce_input_value) if is_leaf_type(type_) else _unusual
+        return _leaf(type_.coerce_input_value)
 
     def _object(self, type_: GraphQLInputObjectType) -> Coerce:
         if type_.is_one_of:

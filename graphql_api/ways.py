@@ -30,14 +30,14 @@ conditions: dict[type, Conditions] = {}
 """What the fields of each filter mean."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Column:
     """A field read off a column."""
 
     name: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Same:
     """A field that says whether a column is the id that whoever asks brings along, if any."""
 
@@ -45,17 +45,17 @@ class Same:
     brought: Callable[[Asker], UUID | None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Rowless:
     """A field of Query that Python computes of what the process knows: it reads no row."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class GlobalId:
     """The field ``id``."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Followed:
     """A field that follows a relation.
 
@@ -67,21 +67,21 @@ class Followed:
     given: Given | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Related(Followed):
     """A field that is the row of a relation."""
 
     relation: One[Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Listed(Followed):
     """A field that is all rows of a relation, in the order of its tie."""
 
     relation: Many[Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Connected(Followed):
     """A field that is a page of a relation's rows."""
 
@@ -89,21 +89,21 @@ class Connected(Followed):
     page_size: int = DEFAULT_PAGE
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class LookedUp:
     """A field that finds a row of one of these types by the id in its argument."""
 
     relations: dict[str, One[Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class LookedUpAll:
     """A field that finds a row for each of the ids in its argument."""
 
     relations: dict[str, One[Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Part:
     """A field of a connection, an edge or a page's info, read off the page."""
 

@@ -79,3 +79,17 @@ async def test_a_read_that_nobody_waits_for_is_given_up(narrow: Database) -> Non
         for _ in range(5):
             await asyncio.sleep(0)
         assert asyncio.all_tasks() <= before | {asyncio.current_task()}
+
+
+async def test_a_read_that_fails_before_it_begins_is_not_for_who_asks_afterwards() -> None:
+    waiting = Waiting()
+
+    async def fails(_: Callable[[], None]) -> object:
+        raise ConnectionError
+
+    async def finds(_: Callable[[], None]) -> object:
+        return "found"
+
+    with pytest.raises(ConnectionError):
+        await waiting.share("same", fails)
+    assert await waiting.share("same", finds) == "found"

@@ -57,7 +57,13 @@ UNUSUAL: dict[str, list[Any]] = {
     "[ID!]!": ["alone", [None], {}],
     "WorkflowOrder!": ["name", 1],
     "DateTime": ["yesterday", 5],
-    "WorkflowFilter": [{"unknown": 1}, {"status": ["active"]}, [], {"and": {"search": "x"}}],
+    "WorkflowFilter": [
+        {"unknown": 1},
+        {"search": "x", "unknown": 1},
+        {"status": ["active"]},
+        [],
+        {"and": {"search": "x"}},
+    ],
     "AppendExecutionLogsInput!": [
         {"lines": []},
         {"executionId": "e", "lines": [{}]},

@@ -16,6 +16,9 @@ class Noticing:
         self._file = file
         self._file.touch()
 
+    def last(self) -> str:
+        return self._file.read_text(encoding="utf-8").splitlines()[-1]
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self.put_in_order(items)
@@ -32,18 +35,22 @@ class Noticing:
 
 
 class Collected:
-    """Instead of running the tests hands over a function that runs them: some cases of each."""
+    """Instead of running the tests hands over a function that runs those of some files: of each
+    test some cases."""
 
-    def __init__(self, noticing: Noticing, use: Callable[[Callable[[], bool]], None]) -> None:
+    def __init__(
+        self, noticing: Noticing, use: Callable[[Callable[[list[str]], bool]], None]
+    ) -> None:
         self._noticing, self._use = noticing, use
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         cases: defaultdict[str, list[pytest.Item]] = defaultdict(list)
         for item in session.items:
             cases[item.nodeid.partition("[")[0]].append(item)
-        items = [one for each in cases.values() for one in each[:: -(-len(each) // SOME)]]
+        some = [one for each in cases.values() for one in each[:: -(-len(each) // SOME)]]
 
-        def passes() -> bool:
+        def passes(files: list[str]) -> bool:
+            items = [item for item in some if item.nodeid.partition("::")[0] in files]
             self._noticing.put_in_order(items)
             for item, following in zip(items, [*items[1:], None], strict=True):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

@@ -1,0 +1,130 @@
+"""What a plan answers, and what is answered all the same where there is none."""
+
+from typing import Any
+
+import pytest
+
+from graphql_api.messages import Body
+from resolvers.context import Asker
+from tests import sample
+from tests.graph import global_id
+from tests.graphql_api.asking import OWNER, Asking
+from tests.graphql_api.test_same_answer import exact
+
+WORKFLOW = global_id("Workflow", {"id": sample.of("workflow 1 1")})
+
+
+async def asked(asking: Asking, query: str, **variables: Any) -> tuple[str, Any]:
+    """What answered, and the answer."""
+    answer = await asking.executor.answer(Body(query, variables), Asker(OWNER))
+    return answer.by, exact(answer.body)
+
+
+@pytest.mark.parametrize(("length", "path"), [(63, "compiled"), (64, "loaders")])
+async def test_a_response_key_stands_in_the_answer_however_long_it_is(
+    compiled: Asking, length: int, path: str
+) -> None:
+    """PostgreSQL cuts a name off behind 63 bytes."""
+    key = "k" * length
+
+    by, answer = await asked(compiled, f"{{ viewer {{ {key}: __typename }} }}")
+
+    assert by == path
+    assert answer == [("data", [("viewer", [(key, "Viewer")])])]
+
+
+@pytest.mark.parametrize(("count", "path"), [(100, "compiled"), (101, "loaders")])
+async def test_a_plan_has_a_hundred_relations_at_most(
+    compiled: Asking, loaders: Asking, count: int, path: str
+) -> None:
+    owners = " ".join(f"u{number}: owner {{ id }}" for number in range(count - 1))
+    query = f"{{ workspaces(first: 1) {{ nodes {{ {owners} }} }} }}"
+
+    by, answer = await asked(compiled, query)
+
+    assert by == path
+    assert ("loaders", answer) == await asked(loaders, query)
+
+
+async def test_the_types_that_an_id_may_name_count_as_the_largest_of_them(
+    compiled: Asking,
+) -> None:
+    owners = " ".join(f"u{number}: owner {{ id }}" for number in range(98))
+    query = """
+        query ($id: ID!) {{
+            node(id: $id) {{ ... on Workspace {{ {} }} ... on Workflow {{ workspace {{ id }} }} }}
+            viewer {{ __typename }}
+        }}
+    """
+
+    by, _ = await asked(compiled, query.format(owners), id=WORKFLOW)
+    by_more, _ = await asked(compiled, query.format(f"{owners} more: owner {{ id }}"), id=WORKFLOW)
+
+    assert (by, by_more) == ("compiled", "loaders")
+
+
+async def test_a_mutation_is_none_for_a_plan(compiled: Asking) -> None:
+    mutation = 'mutation { deleteWorkflow(id: "nothing") { errors { code } } }'
+
+    by, answer = await asked(compiled, mutation)
+
+    assert by == "loaders"
+    assert answer == [("data", [("deleteWorkflow", [("errors", [[("code", "NOT_FOUND")]])])])]
+
+
+async def test_a_float_is_written_as_one(compiled: Asking, loaders: Asking) -> None:
+    query = """{
+        workflows(first: 500) { nodes { statistics { totalExecutions successRate avgDurationMs } } }
+    }"""
+
+    by, answer = await asked(compiled, query)
+
+    assert by == "compiled"
+    assert ("loaders", answer) == await asked(loaders, query)
+    [(_, [(_, [(_, nodes)])])] = answer
+    rates = [dict(dict(node)["statistics"])["successRate"] for node in nodes]
+    assert {None, "0.0"} < set(rates)
+
+
+async def test_a_page_of_which_only_its_type_is_asked_needs_no_value_of_its_arguments(
+    ask: Asking,
+) -> None:
+    query = """
+        query ($after: String) {
+            workflows(filter: {search: "x", tags: ["y"]}, first: 1, after: $after) { __typename }
+        }
+    """
+
+    assert await ask(query, after=None) == {"workflows": {"__typename": "WorkflowConnection"}}
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["workflow(id: $it) { id }", "node(id: $it) { id }", "workspaceBySlug(slug: $it) { id }"],
+)
+async def test_null_for_an_argument_that_must_not_be_null_is_refused(
+    ask: Asking, field: str
+) -> None:
+    """With a default, a variable that may be null may stand there, and be given null."""
+    type_ = "String" if "slug" in field else "ID"
+    query = f'query ($it: {type_} = "none") {{ {field} }}'
+    asker = Asker(OWNER)
+
+    default = await ask.executor.answer(Body(query, {}), asker)
+    null = await ask.executor.answer(Body(query, {"it": None}), asker)
+
+    name = field.partition("(")[0]
+    assert exact(default.body) == [("data", [(name, None)])]
+    [(_, data), (_, [error])] = exact(null.body)
+    assert data == [(name, None)]
+    assert "non-null type" in dict(error)["message"]
+
+
+@pytest.mark.parametrize("name", ["first", "last"])
+async def test_a_page_that_is_too_large_is_refused_by_the_name_of_its_argument(
+    ask: Asking, name: str
+) -> None:
+    _, answer = await asked(ask, f"{{ workflows({name}: 501) {{ totalCount }} }}")
+
+    [error] = dict(answer)["errors"]
+    assert dict(error)["message"].startswith(f"{name} is 501")
