@@ -11,6 +11,8 @@ from tests.graph import global_id
 from tests.graphql_api.asking import OWNER, Asking
 from tests.graphql_api.test_same_answer import exact
 
+pytestmark = pytest.mark.paths
+
 WORKFLOW = global_id("Workflow", {"id": sample.of("workflow 1 1")})
 
 
