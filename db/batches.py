@@ -4,29 +4,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from db.pages import Page
-from db.relation import Fragment, Key, Many, Relation, Statement
+from db.relation import Columns, Fragment, Key, Many, Relation, Statement
 
 
-def row_batch(relation: Relation[Any], keys: Sequence[Key], statement: Statement) -> str:
+def row_batch(
+    relation: Relation[Any], keys: Sequence[Key], statement: Statement, only: Columns = None
+) -> str:
     """For each key its rows, each led by the key's number, counted from 1."""
     table, select = _keyed(relation, keys, statement)
-    return f"SELECT keys.n, {relation.columns('t')} FROM {table} CROSS JOIN LATERAL ({select}) t"
+    columns = ", ".join(['keys.n AS "#"', *relation.columns("t", only)])
+    return f"SELECT {columns} FROM {table} CROSS JOIN LATERAL ({select}) t"
 
 
-def list_batch(relation: Many[Any], keys: Sequence[Key], statement: Statement) -> str:
+def list_batch(
+    relation: Many[Any], keys: Sequence[Key], statement: Statement, only: Columns = None
+) -> str:
     """For each key its rows in the relation's own order, each led by the key's number."""
-    return f'{row_batch(relation, keys, statement)} ORDER BY keys.n, t."{relation.tie}"'
+    return f'{row_batch(relation, keys, statement, only)} ORDER BY keys.n, t."{relation.tie}"'
 
 
-def page_batch(relation: Many[Any], keys: Sequence[Key], page: Page, statement: Statement) -> str:
+def page_batch(
+    relation: Many[Any],
+    keys: Sequence[Key],
+    page: Page,
+    statement: Statement,
+    only: Columns = None,
+) -> str:
     """For each key its page and one row more, each led by the key's number and its cursor."""
     table, select = _keyed(relation, keys, statement)
     rows = page.rows(relation, select, statement.write(page.where), statement, extra=1)
     cursor = page.cursor_of(relation, lambda column: f't."{column}"')
-    return (
-        f"SELECT keys.n, {cursor}, {relation.columns('t')}"
-        f" FROM {table} CROSS JOIN LATERAL ({rows}) t ORDER BY keys.n, t.n"
-    )
+    columns = ", ".join(['keys.n AS "#"', f'{cursor} AS "#cursor"', *relation.columns("t", only)])
+    return f"SELECT {columns} FROM {table} CROSS JOIN LATERAL ({rows}) t ORDER BY keys.n, t.n"
 
 
 def count_batch(

@@ -117,7 +117,7 @@ class Page:
         if self.cursor is not None:
             beyond = f" AND {self._beyond(relation, terms, self.cursor, statement)}"
         rows = (
-            f"SELECT {relation.columns('r')} FROM ({select}) r WHERE {where}{beyond}"
+            f"SELECT {', '.join(relation.columns('r'))} FROM ({select}) r WHERE {where}{beyond}"
             f" ORDER BY {', '.join(self._ordered(relation, term) for term in terms)}"
             f" LIMIT {self.size + extra}"
         )

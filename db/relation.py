@@ -22,6 +22,8 @@ import msgspec
 
 R = TypeVar("R", bound=msgspec.Struct)
 Key = tuple[object, ...]
+Columns = tuple[str, ...] | None
+"""Those of a row's columns that are wanted; None for all."""
 
 
 class InvalidArgument(ValueError):
@@ -120,9 +122,10 @@ class Relation(Generic[R]):
             [piece if isinstance(piece, str) else filled[piece] for piece in self._pieces]
         )
 
-    def columns(self, alias: str) -> str:
-        """The row's columns of ``alias``, which is this SELECT."""
-        return ", ".join(f'{alias}."{column}"' for column in self.row.__struct_fields__)
+    def columns(self, alias: str, only: Columns = None) -> list[str]:
+        """The row's columns of ``alias``, which is this SELECT; ``only`` those that are wanted."""
+        names = self.row.__struct_fields__ if only is None else only
+        return [f'{alias}."{column}"' for column in names]
 
 
 class One(Relation[R]):

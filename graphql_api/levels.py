@@ -2,12 +2,13 @@
 
 graphql-core executes object by object and dispatches every leaf. Here a field is a column of
 values, one for each object of the level; a relation is asked for all of them in one call, and what
-it finds is the next level. That is for what goes well: where anything fails, or is null and may
-not be, graphql-core executes it anew, over the rows that the loaders have by then, so that what an
-error means is decided there and nowhere else.
+it finds is the next level, of which only the columns that are asked for are read. That is for what
+goes well: where anything fails, or is null and may not be, graphql-core executes it anew, so that
+what an error means is decided there and nowhere else.
 """
 
-from collections.abc import Sequence
+from asyncio import gather
+from collections.abc import Awaitable, Sequence
 from functools import cached_property, partial
 from inspect import isawaitable
 from typing import Any, cast
@@ -18,7 +19,8 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
 from graphql_api.arguments import Request
-from graphql_api.steps import Fields, Group, Kept, Paths, Preparing, Selection, Values, together
+from graphql_api.preparing import Preparing
+from graphql_api.steps import Fields, Group, Kept, Paths, Selection, Values
 from resolvers.context import Context
 from resolvers.loaders import Loaders
 
@@ -127,3 +129,14 @@ class Levels(Executor[Any]):
         for place, value in zip(waiting, values, strict=True):
             found[place] = value
         return found
+
+
+async def together(coroutines: Sequence[Awaitable[Values]]) -> list[Values]:
+    """What they find. All have come to an end, also where one raises."""
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
+    found = await gather(*coroutines, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return cast("list[Values]", found)

@@ -1,46 +1,34 @@
 """The steps that make a level of an answer of its objects: each makes a value of each value.
 
-They are prepared once for a selection. A field is read off all objects, or asked of the loaders,
-and then completed as its type has it. A step raises where a value does not go well.
+A field is read off all objects, or asked of the loaders, and then completed as its type has it. A
+step raises where a value does not go well.
 """
 
-from asyncio import gather
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from itertools import chain, islice
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from graphql import (
     GraphQLEnumType,
-    GraphQLField,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLObjectType,
-    is_abstract_type,
-    is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetails
 from graphql.pyutils import Path
 
-from graphql_api.arguments import Arguments, arguments_of
-from graphql_api.declare import node_key
+from db.relation import Columns, Key
+from graphql_api.arguments import Arguments
 from graphql_api.global_ids import write_global_id
 from graphql_api.ways import (
-    Column,
     Connected,
-    GlobalId,
+    Followed,
     Listed,
     LookedUp,
-    Part,
     Related,
-    Way,
     identified,
-    keys_of,
-    named_type,
     page_of,
-    way_of,
 )
+from resolvers.context import Asker
 from resolvers.loaders import Slice
 
 if TYPE_CHECKING:
@@ -55,6 +43,9 @@ Paths = Callable[[], Sequence[Path | None]]
 Read = Callable[["Levels", Values], Awaitable[Values]]
 """Reads a field of each object."""
 Make = Callable[["Levels", Values, Paths], Awaitable[Values]]
+Get = Callable[[Any], Any]
+Gets = Sequence[Get | None]
+"""What a key is made of; None stands for what an argument gives."""
 
 
 class Unfit(Exception):
@@ -74,98 +65,6 @@ Kept = dict[tuple[object, ...], Selection]
 """What is prepared for a document, as the variables of its @skip and @include have it."""
 
 
-async def together(coroutines: Sequence[Awaitable[Values]]) -> list[Values]:
-    """What they find. All have come to an end, also where one raises."""
-    if len(coroutines) == 1:
-        return [await coroutines[0]]
-    found = await gather(*coroutines, return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return cast("list[Values]", found)
-
-
-class Preparing:
-    """Prepares the selections of one operation."""
-
-    def __init__(self, execution: "Levels") -> None:
-        self._execution = execution
-
-    def selection(self, type_: GraphQLObjectType, fields: Fields) -> Selection:
-        return {key: self._field(type_, key, group) for key, group in fields.items()}
-
-    def _field(self, type_: GraphQLObjectType, key: str, group: Group) -> Step:
-        def below(paths: Paths) -> list[Path]:
-            return [Path(path, key, type_.name) for path in paths()]
-
-        async def by_core(run: "Levels", sources: Values, paths: Paths) -> Values:
-            return await run.field(type_, group, sources, below(paths))
-
-        name = group[0].node.name.value
-        if name == "__typename":
-            return constant(type_.name)
-        if name.startswith("__"):
-            return Step(by_core, waits=True)
-        field = type_.fields[name]
-        way = way_of(field)
-        read = self._read(type_, field, way, group)
-        if read is None:
-            return Step(by_core, waits=True)
-        complete = self._completing(field.type, group)
-
-        async def make(run: "Levels", sources: Values, paths: Paths) -> Values:
-            return await complete.make(run, await read(run, sources), lambda: below(paths))
-
-        return Step(make, complete.waits or not isinstance(way, Column | GlobalId))
-
-    def _read(
-        self, type_: GraphQLObjectType, field: GraphQLField, way: Way | None, group: Group
-    ) -> Read | None:
-        """Reads a field of all objects; None where a resolver has to."""
-        arguments = partial(self._arguments, field, group)
-        read = None
-        match way:
-            case Column(name):
-                read = column(name)
-            case GlobalId():
-                read = global_id(type_.name)
-            case Part("total"):
-                read = totals
-            case Connected():
-                read = pages(way, arguments())
-            case Listed():
-                read = lists(way, arguments())
-            case Related():
-                read = rows(way, arguments())
-            case LookedUp() if not is_abstract_type(named_type(field)):
-                read = looked_up(way, arguments())
-            case _:
-                pass
-        return read
-
-    def _arguments(self, field: GraphQLField, group: Group) -> Arguments:
-        run = self._execution
-        return arguments_of(run.declared, field, group[0].node, run.variable_values)
-
-    def _completing(self, type_: Any, group: Group) -> Step:
-        inner = getattr(type_, "of_type", None)
-        if isinstance(type_, GraphQLNonNull):
-            return promised(self._present(inner, group))
-        return nullable(self._present(type_, group))
-
-    def _present(self, type_: Any, group: Group) -> Step:
-        """Completes values none of which is null."""
-        inner = getattr(type_, "of_type", None)
-        if isinstance(type_, GraphQLList):
-            return listed(self._completing(inner, group))
-        if isinstance(type_, GraphQLObjectType):
-            fields = self._execution.collect_subfields(type_, group).grouped_field_set
-            return objects(type_, self.selection(type_, fields))
-        if is_leaf_type(type_):
-            return leaf(type_)
-        return Step(none, waits=False)
-
-
 # How a field is read
 
 
@@ -176,18 +75,22 @@ def constant(value: object) -> Step:
     return Step(make, waits=False)
 
 
-def column(name: str) -> Read:
-    get = attrgetter(name)
-
+def column(get: Get) -> Read:
     async def read(_: "Levels", sources: Values) -> Values:
         return list(map(get, sources))
 
     return read
 
 
-def global_id(name: str) -> Read:
-    gets = [attrgetter(hole.column) for hole in node_key(name)]
+def same(get: Get, brought: Callable[[Asker], UUID | None]) -> Read:
+    async def read(run: "Levels", sources: Values) -> Values:
+        wanted = brought(run.context_value.asker)
+        return [get(source) == wanted for source in sources]
 
+    return read
+
+
+def global_id(name: str, gets: Sequence[Get]) -> Read:
     async def read(_: "Levels", sources: Values) -> Values:
         return [write_global_id(name, [get(source) for get in gets]) for source in sources]
 
@@ -199,38 +102,50 @@ async def totals(run: "Levels", slices: list[Slice]) -> Values:
     return await run.loaders.counts(relation, [each.key for each in slices], test)
 
 
-def pages(way: Connected, arguments: Arguments) -> Read:
+def keys(way: Followed, gets: Gets, sources: Values, arguments: Mapping[str, Any]) -> list[Key]:
+    given: Mapping[str, Any] = way.given(**arguments) if way.given else {}
+    holes = list(zip(way.relation.holes, gets, strict=True))
+    return [
+        tuple(get(source) if get else given[hole.column] for hole, get in holes)
+        for source in sources
+    ]
+
+
+def pages(way: Connected, arguments: Arguments, gets: Gets, only: Columns) -> Read:
     kept = None if arguments.constant is None else page_of(way, **arguments.constant)
 
     async def read(run: "Levels", sources: Values) -> Values:
         page = kept or page_of(way, **arguments.read(run.request))
-        return await run.loaders.pages(way.relation, keys_of(way, sources, {}), page)
+        return await run.loaders.pages(way.relation, keys(way, gets, sources, {}), page, only)
 
     return read
 
 
-def lists(way: Listed, arguments: Arguments) -> Read:
+def lists(way: Listed, arguments: Arguments, gets: Gets, only: Columns) -> Read:
     async def read(run: "Levels", sources: Values) -> Values:
-        keys = keys_of(way, sources, arguments.read(run.request))
-        return await run.loaders.lists(way.relation, keys)
+        wanted = keys(way, gets, sources, arguments.read(run.request))
+        return await run.loaders.lists(way.relation, wanted, only)
 
     return read
 
 
-def rows(way: Related, arguments: Arguments) -> Read:
+def rows(way: Related, arguments: Arguments, gets: Gets, only: Columns) -> Read:
     async def read(run: "Levels", sources: Values) -> Values:
-        keys = keys_of(way, sources, arguments.read(run.request))
-        found = iter(await run.loaders.ones(way.relation, [k for k in keys if None not in k]))
-        return [None if None in key else next(found) for key in keys]
+        wanted = keys(way, gets, sources, arguments.read(run.request))
+        there = [key for key in wanted if None not in key]
+        found = iter(await run.loaders.ones(way.relation, there, only))
+        return [None if None in key else next(found) for key in wanted]
 
     return read
 
 
-def looked_up(way: LookedUp, arguments: Arguments) -> Read:
+def looked_up(way: LookedUp, arguments: Arguments, only: Columns) -> Read:
     async def read(run: "Levels", sources: Values) -> Values:
         found = identified(way, arguments.read(run.request)["id"])
-        row = await run.loaders.one(*found) if found else None
-        return [row] * len(sources)
+        if found is None:
+            return [None] * len(sources)
+        relation, key = found
+        return await run.loaders.ones(relation, [key] * len(sources), only)
 
     return read
 
@@ -281,11 +196,9 @@ def listed(item: Step) -> Step:
     return Step(make, item.waits)
 
 
-def objects(type_: GraphQLObjectType, selection: Selection) -> Step:
-    check: Any = type_.is_type_of
-
+def objects(selection: Selection, is_type_of: Any) -> Step:
     async def make(run: "Levels", values: Values, paths: Paths) -> Values:
-        if check and not all(check(value, None) for value in values):
+        if is_type_of and not all(is_type_of(value, None) for value in values):
             raise Unfit
         return await run.level(selection, values, paths)
 

@@ -155,17 +155,11 @@ def identified(way: LookedUp | LookedUpAll, id: str) -> tuple[One[Any], Key] | N
 
 def key_of(way: Followed, root: Any, arguments: Mapping[str, Any]) -> Key:
     """What fills the holes of the way's relation."""
-    return keys_of(way, [root], arguments)[0]
-
-
-def keys_of(way: Followed, roots: Sequence[Any], arguments: Mapping[str, Any]) -> list[Key]:
-    """The same for each of these rows."""
     given: Mapping[str, Any] = way.given(**arguments) if way.given else {}
-    holes = list(zip(way.relation.holes, way.columns, strict=True))
-    return [
-        tuple(given[hole.column] if name is None else getattr(root, name) for hole, name in holes)
-        for root in roots
-    ]
+    return tuple(
+        given[hole.column] if name is None else getattr(root, name)
+        for hole, name in zip(way.relation.holes, way.columns, strict=True)
+    )
 
 
 def page_of(

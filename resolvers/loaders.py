@@ -4,21 +4,22 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from aiodataloader import DataLoader
 
 from db.batches import count_batch, list_batch, page_batch, row_batch
 from db.pages import Page, write_cursor
-from db.relation import Fragment, Key, Many, One, Statement
+from db.relation import Columns, Fragment, Key, Many, One, Relation, Statement
 from db.session import Session
 from resolvers import metrics
 
+Record = Any
+"""A row as asyncpg has it, by number and by name."""
 Batch = Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    node: msgspec.Struct
+    node: Any
     place: str
 
     @property
@@ -40,7 +41,7 @@ class Slice:
     more: bool
 
     @property
-    def nodes(self) -> list[msgspec.Struct]:
+    def nodes(self) -> list[Any]:
         return [edge.node for edge in self.edges]
 
     @property
@@ -85,34 +86,47 @@ class Loaders:
         """How many rows under ``key`` pass the test."""
         return (await self.counts(relation, [key], test))[0]
 
-    async def ones(self, relation: One[Any], keys: Sequence[Key]) -> list[Any]:
-        """The row under each key, or None."""
+    async def ones(
+        self, relation: One[Any], keys: Sequence[Key], only: Columns = None
+    ) -> list[Any]:
+        """The row under each key, or None.
 
-        async def batch(keys: list[Key]) -> list[msgspec.Struct | None]:
-            found = await self._read(row_batch, relation, keys)
-            return [relation.row(*rows[0][1:]) if rows else None for rows in found]
+        Where ``only`` some columns are read, here and below, rows are records that have no others.
+        """
+        make = _maker(relation, only, behind=1)
 
-        return await self._loader(("one", relation), batch).load_many(keys)
+        async def batch(keys: list[Key]) -> list[Any]:
+            found = await self._read(row_batch, relation, keys, only=only)
+            return [make(records[0]) if records else None for records in found]
 
-    async def lists(self, relation: Many[Any], keys: Sequence[Key]) -> list[list[Any]]:
+        return await self._loader(("one", relation, only), batch).load_many(keys)
+
+    async def lists(
+        self, relation: Many[Any], keys: Sequence[Key], only: Columns = None
+    ) -> list[list[Any]]:
         """Every row under each key, in the order of the relation's tie."""
+        make = _maker(relation, only, behind=1)
 
-        async def batch(keys: list[Key]) -> list[list[msgspec.Struct]]:
-            found = await self._read(list_batch, relation, keys)
-            return [[relation.row(*row[1:]) for row in rows] for rows in found]
+        async def batch(keys: list[Key]) -> list[list[Any]]:
+            found = await self._read(list_batch, relation, keys, only=only)
+            return [[*map(make, records)] for records in found]
 
-        return await self._loader(("all", relation), batch).load_many(keys)
+        return await self._loader(("list", relation, only), batch).load_many(keys)
 
-    async def pages(self, relation: Many[Any], keys: Sequence[Key], page: Page) -> list[Slice]:
+    async def pages(
+        self, relation: Many[Any], keys: Sequence[Key], page: Page, only: Columns = None
+    ) -> list[Slice]:
         """The page under each key."""
+        make = _maker(relation, only, behind=2)
 
         async def batch(keys: list[Key]) -> list[Slice]:
-            found = await self._read(page_batch, relation, keys, page)
+            found = await self._read(page_batch, relation, keys, page, only=only)
             return [
-                _slice(relation, key, page, rows) for key, rows in zip(keys, found, strict=True)
+                _slice(relation, key, page, records, make)
+                for key, records in zip(keys, found, strict=True)
             ]
 
-        return await self._loader(("page", relation, page), batch).load_many(keys)
+        return await self._loader(("page", relation, page, only), batch).load_many(keys)
 
     async def counts(self, relation: Many[Any], keys: Sequence[Key], test: Fragment) -> list[int]:
         """How many rows under each key pass the test."""
@@ -130,20 +144,38 @@ class Loaders:
         return loader
 
     async def _read(
-        self, write: Callable[..., str], relation: Any, keys: Sequence[Key], *rest: Any
-    ) -> list[list[Any]]:
+        self,
+        write: Callable[..., str],
+        relation: Any,
+        keys: Sequence[Key],
+        *rest: Any,
+        **options: Any,
+    ) -> list[list[Record]]:
         """The records of each key, led by the key's number."""
         metrics.BATCH.observe(len(keys))
         statement = Statement()
-        sql = write(relation, keys, *rest, statement)
+        sql = write(relation, keys, *rest, statement, **options)
         found: list[list[Any]] = [[] for _ in keys]
         for record in await self._session.fetch(sql, statement.values):
             found[record[0] - 1].append(record)
         return found
 
 
-def _slice(relation: Many[Any], key: Key, page: Page, rows: list[Any]) -> Slice:
-    edges = [Edge(relation.row(*row[2:]), row[1]) for row in rows[: page.size]]
+def _maker(relation: Relation[Any], only: Columns, *, behind: int) -> Callable[[Record], Any]:
+    """Makes a row of a record, whose columns stand behind so many others."""
+    if only is None:
+        return lambda record: relation.row(*record[behind:])
+    return lambda record: record
+
+
+def _slice(
+    relation: Many[Any],
+    key: Key,
+    page: Page,
+    records: list[Record],
+    make: Callable[[Record], Any],
+) -> Slice:
+    edges = [Edge(make(record), record[1]) for record in records[: page.size]]
     if page.backward:
         edges.reverse()
-    return Slice(relation, key, page, edges, len(rows) > page.size)
+    return Slice(relation, key, page, edges, len(records) > page.size)

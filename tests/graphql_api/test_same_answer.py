@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
-from uuid import UUID
 from zlib import crc32
 
 import hypothesis_graphql.nodes as make
@@ -54,7 +53,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
 from db.pages import Page
-from db.relation import Key, Many, One
+from db.relation import Columns, Key, Many, One, Relation, columns_of
 from db.secrets import Secrets
 from db.session import Database
 from graphql_api import levels
@@ -313,33 +312,54 @@ async def test_plan_and_loaders_agree(
 class Careless(Loaders):
     """Loses a row here and there, and puts into others what may not be there: always the same."""
 
-    def spoil(self, row: Any) -> Any:
-        if row is None:
-            return None
-        chance, which = divmod(crc32(repr(row).encode()), 256)
-        names = row.__struct_fields__
-        name = names[which % len(names)]
+    def spoil(self, relation: Relation[Any], row: Any, *where: object) -> Any:
+        chance, which = divmod(crc32(repr((relation.sql, where)).encode()), 256)
+        columns = columns_of(relation.row)
+        name = list(columns)[which % len(columns)]
         match chance % 24:
             case 0:
                 return None
             case 1:
-                return msgspec.structs.replace(row, **{name: None})
-            case 2 if not isinstance(getattr(row, name), UUID):
-                return msgspec.structs.replace(row, **{name: {"no": "value"}})
+                return self.changed(row, name, None)
+            case 2 if "UUID" not in str(columns[name]):
+                return self.changed(row, name, {"no": "value"})
             case _:
                 return row
 
-    async def ones(self, relation: One[Any], keys: Sequence[Key]) -> list[Any]:
-        return [self.spoil(row) for row in await super().ones(relation, keys)]
+    def changed(self, row: Any, name: str, value: object) -> Any:
+        if isinstance(row, msgspec.Struct):
+            return msgspec.structs.replace(row, **{name: value})
+        return row and {**row, name: value}
 
-    async def lists(self, relation: Many[Any], keys: Sequence[Key]) -> list[list[Any]]:
-        found = await super().lists(relation, keys)
-        return [[self.spoil(row) for row in rows] for rows in found]
-
-    async def pages(self, relation: Many[Any], keys: Sequence[Key], page: Page) -> list[Slice]:
+    async def ones(
+        self, relation: One[Any], keys: Sequence[Key], only: Columns = None
+    ) -> list[Any]:
+        found = await super().ones(relation, keys, only)
         return [
-            replace(each, edges=[replace(edge, node=self.spoil(edge.node)) for edge in each.edges])
-            for each in await super().pages(relation, keys, page)
+            self.spoil(relation, row, key) for row, key in zip(found, keys, strict=True)
+        ]
+
+    async def lists(
+        self, relation: Many[Any], keys: Sequence[Key], only: Columns = None
+    ) -> list[list[Any]]:
+        found = await super().lists(relation, keys, only)
+        return [
+            [self.spoil(relation, row, key, place) for place, row in enumerate(rows)]
+            for rows, key in zip(found, keys, strict=True)
+        ]
+
+    async def pages(
+        self, relation: Many[Any], keys: Sequence[Key], page: Page, only: Columns = None
+    ) -> list[Slice]:
+        return [
+            replace(
+                each,
+                edges=[
+                    replace(edge, node=self.spoil(relation, edge.node, each.key, edge.place))
+                    for edge in each.edges
+                ],
+            )
+            for each in await super().pages(relation, keys, page, only)
         ]
 
 
