@@ -6,7 +6,8 @@ takes it all the same or says what is wrong with it.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NamedTuple, cast
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
@@ -32,8 +33,12 @@ from graphql_api.declare import at_once
 Coerce = Callable[[Any], Any]
 
 
-KINDS: dict[str, Any] = {"String": str, "UUID": UUID}
-"""Leaves that msgspec reads as graphql-core does."""
+KINDS: dict[str, tuple[Any, Coerce | None]] = {
+    "String": (str, None),
+    "UUID": (UUID, None),
+    "DateTime": (Annotated[datetime, msgspec.Meta(tz=True)], lambda at: at.astimezone(UTC)),
+}
+"""Leaves that msgspec reads as graphql-core does, and what is to be done to them then."""
 
 
 class Unusual(Exception):
@@ -216,7 +221,7 @@ def _kind(type_: Any) -> tuple[Any, Coerce | None]:
         given_or_default = members | {member: member for member in members.values()}
         kind, coerce = Literal[tuple(members)], given_or_default.__getitem__
     elif leaf.name in KINDS:
-        kind, coerce = KINDS[leaf.name], None
+        kind, coerce = KINDS[leaf.name]
     elif required:
         raise TypeError(f"{leaf.name} cannot be told from null: let the field be nullable")
     return kind if required else kind | None, coerce

@@ -5,7 +5,7 @@ HTTP, WebSocket and the executor meet here and nowhere else.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from graphql import GraphQLError
@@ -126,18 +126,21 @@ def read_body(raw: bytes) -> Body:
 
 def not_too_deep(body: Body) -> None:
     """Raises Malformed if the variables are nested so deeply that reading them could fail."""
-    level: list[Any] = [body.variables, body.extensions]
+    level: list[Any] = [body.variables or {}, body.extensions or {}]
     for _ in range(DEEPEST):
-        level = [inner for value in level for inner in _inside(value)]
+        level = [
+            inner
+            for outer in level
+            for inner in _inside(outer)
+            if type(inner) is dict or type(inner) is list
+        ]
         if not level:
             return
     raise Malformed(f"variables nested more than {DEEPEST} levels deep")
 
 
-def _inside(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return cast("dict[str, object]", value).values()
-    return cast("list[object]", value) if isinstance(value, list) else ()
+def _inside(outer: dict[str, object] | list[object]) -> Iterable[object]:
+    return outer.values() if isinstance(outer, dict) else outer
 
 
 def _plain(value: object) -> object:

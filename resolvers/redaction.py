@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from db.json import Json
-from resolvers.searched import ESCAPES, Searched, clear_part, unescaped
+from resolvers.searched import ESCAPES, Searched, clear_part, squeezed, unescaped
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -177,7 +177,7 @@ class Redaction:
         suspect = self._suspect_known(texts)
         for place in suspect:
             hidden[place] = self.text(texts[place])
-        small = Searched([each.lower() for each in texts])
+        small = Searched(texts, str.lower)
         for shape in SHAPES:
             for place in shape.may_be_in(small) - suspect:
                 hidden[place] = shape.pattern.sub(shape.written, hidden[place])
@@ -185,11 +185,9 @@ class Redaction:
 
     def suspects(self, written: Sequence[Json]) -> set[int]:
         """Which of these may have secrets; ``value`` changes nothing in the others."""
-        small = [each.lower() for each in written]
-        names = Searched([each.replace("-", "").replace("_", "") for each in small])
-        searched = Searched(small)
-        found = searched.having(_ESCAPED_IN_JSON) | names.having(_TELLING_NAMES)
-        found.update(*(shape.may_be_in(searched) for shape in SHAPES))
+        small, names = Searched(written, str.lower), Searched(written, squeezed)
+        found = small.having(_ESCAPED_IN_JSON) | names.having(_TELLING_NAMES)
+        found.update(*(shape.may_be_in(small) for shape in SHAPES))
         if self._numbers:
             found.update(place for place, each in enumerate(written) if _DIGIT.search(each))
         return found | self._suspect_known(written)
@@ -269,7 +267,7 @@ def _rebuilt(
 
 
 def _telling(name: str) -> bool:
-    return name.replace("-", "").replace("_", "").lower() in TELLING
+    return squeezed(name) in TELLING
 
 
 def _hidden(value: Value) -> Value:

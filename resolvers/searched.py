@@ -5,7 +5,7 @@ Whatever is not found here is not looked at, so what is found may be too much an
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate
 
@@ -23,14 +23,18 @@ _TORN = re.compile(r"\A[0-9a-f]{1,4}|u[0-9a-f]{0,3}\Z")
 
 
 class Searched:
-    """Texts, each found by its place."""
+    """Texts, each found by its place.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts, self._joined = texts, "\0".join(texts)
+    ``read`` is how they are read: what it makes of a text ends and begins where the text does, so
+    that it reads all of them at once.
+    """
+
+    def __init__(self, texts: Sequence[str], read: Callable[[str], str] = str) -> None:
+        self._texts, self._read, self._joined = texts, read, read("\0".join(texts))
 
     @cached_property
     def _starts(self) -> list[int]:
-        return list(accumulate((len(each) + 1 for each in self._texts), initial=0))
+        return list(accumulate((len(self._read(each)) + 1 for each in self._texts), initial=0))
 
     def places(self, part: str) -> Iterator[int]:
         """The texts that have this part."""
@@ -49,6 +53,11 @@ class Searched:
             if part[-1:] in joined and part in joined:
                 found.update(self.places(part))
         return found
+
+
+def squeezed(text: str) -> str:
+    """In small letters, without ``-`` and ``_``."""
+    return text.lower().replace("-", "").replace("_", "")
 
 
 def unescaped(text: str) -> str:

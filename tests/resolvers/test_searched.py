@@ -1,6 +1,7 @@
 """Looking quickly at many texts finds what looking slowly at each finds."""
 
 import json
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -11,7 +12,7 @@ from db.json import Json
 from resolvers import reported
 from resolvers.redaction import MASK, SHAPES, SHORTEST, Known, Redaction, Value
 from resolvers.reported import Line
-from resolvers.searched import Searched, clear_part, unescaped
+from resolvers.searched import Searched, clear_part, squeezed, unescaped
 
 NAMES = ["password", "token", "api_key", "X-Api-Key", "cookie", "note", "name", "value", "key"]
 PARTS = [
@@ -124,3 +125,16 @@ def test_a_secret_leaves_its_clear_part_however_it_is_escaped(
 def test_each_text_that_has_a_part_is_found_by_its_place(given: list[str], part: str) -> None:
     having = [place for place, each in enumerate(given) if part in each]
     assert list(Searched(given).places(part)) == having
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aAΣςİIß-_'.\u0301 "), max_size=6) | st.text(), max_size=5),
+    st.sampled_from([str.lower, squeezed]),
+)
+def test_texts_are_read_at_once_as_each_is_read(
+    given: list[str], read: Callable[[str], str]
+) -> None:
+    assert read("\0".join(given)) == "\0".join(read(each) for each in given)
+    for part in {each[:2] for each in map(read, given)} - {""}:
+        having = [place for place, each in enumerate(given) if part in read(each)]
+        assert list(Searched(given, read).places(part)) == having
