@@ -56,7 +56,7 @@ class BoundedPool(asyncpg.Pool):
     ) -> "PoolConnectionProxy[Record]":
         """What every way to a connection goes through, in the order of coming: of asyncpg's own
         queue whoever asks just then takes what is given back, and the first becomes the last."""
-        if self._turns.locked():
+        if self.taken:
             await self._turn(timeout)
         else:
             await self._turns.acquire()  # at once
@@ -81,6 +81,11 @@ class BoundedPool(asyncpg.Pool):
             raise Busy(f"no connection was free within {seconds:g} seconds") from error
         finally:
             self._waiting -= 1
+
+    @property
+    def taken(self) -> bool:
+        """Whether who asks for a connection must wait."""
+        return self._turns.locked()
 
     @property
     def waiting(self) -> int:

@@ -193,7 +193,7 @@ class Writing:
 class Reads:
     """What is read as a viewer, on one server: through the pool ``api``."""
 
-    def __init__(self, api: "Pool[Record]", seal: Seal, patience: float = PATIENCE) -> None:
+    def __init__(self, api: BoundedPool, seal: Seal, patience: float = PATIENCE) -> None:
         self.api, self.seal, self.patience = api, seal, patience
         self._waiting = Waiting()
 
@@ -203,7 +203,7 @@ class Reads:
     async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> bytes:
         """Run a compiled plan, one JSON value, in one round trip."""
         statement = bound(query, len(values))
-        if self.api.get_idle_size() or self.api.get_size() < self.api.get_max_size():
+        if not self.api.taken:
             return await self._read(statement, viewer, values)
         return await self._waiting.share(
             (viewer, query, repr(values)),
@@ -242,7 +242,7 @@ class Database(Reads):
 
     def __init__(
         self,
-        api: "Pool[Record]",
+        api: BoundedPool,
         auth: "Pool[Record]",
         worker: "Pool[Record]",
         seal: Seal,

@@ -4,43 +4,69 @@ Only until it begins. A read that began before somebody asked might not show wha
 changed; one that begins afterwards shows them whatever a read of their own would.
 """
 
-import asyncio
+from asyncio import Future, get_running_loop
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+Along = list[Future[Any]]
+"""Those who wait along, each for what is found, or for GIVEN_UP."""
 
-class _Shared(Generic[T]):
-    """A read, and how many wait for it."""
-
-    def __init__(self, task: asyncio.Task[T]) -> None:
-        self.task, self.waiting = task, 0
+GIVEN_UP = object()
 
 
 class Waiting:
     """By what they read."""
 
     def __init__(self) -> None:
-        self._reads: dict[object, _Shared[Any]] = {}
+        self._reads: dict[object, Along] = {}
 
     async def share(
         self, key: object, read: Callable[[Callable[[], None]], Coroutine[Any, Any, T]]
     ) -> T:
         """What ``read`` finds, which calls what it is given as soon as it begins."""
-        shared: _Shared[T] | None = self._reads.get(key)
-        if shared is None:
-            shared = _Shared(asyncio.create_task(read(lambda: self._begun(key, shared))))
-            shared.task.add_done_callback(lambda _: self._begun(key, shared))
-            self._reads[key] = shared
-        shared.waiting += 1
-        try:
-            return await asyncio.shield(shared.task)
-        finally:
-            shared.waiting -= 1
-            if shared.waiting == 0:  # nobody wants it any more, or it is done
-                shared.task.cancel()
+        while (along := self._reads.get(key)) is not None:
+            along.append(future := get_running_loop().create_future())
+            found = await future
+            if found is not GIVEN_UP:
+                return found
+        return await self._read(key, read)
 
-    def _begun(self, key: object, shared: _Shared[Any] | None) -> None:
-        if self._reads.get(key) is shared:
-            del self._reads[key]
+    async def _read(
+        self, key: object, read: Callable[[Callable[[], None]], Coroutine[Any, Any, T]]
+    ) -> T:
+        along = self._reads[key] = Along()
+
+        def begun() -> None:
+            if self._reads.get(key) is along:
+                del self._reads[key]
+
+        try:
+            found = await read(begun)
+        except Exception as error:
+            fail(along, error)
+            raise
+        except BaseException:  # who read has left: the next one reads
+            tell(along, GIVEN_UP)
+            raise
+        else:
+            tell(along, found)
+            return found
+        finally:
+            begun()
+
+
+def tell(along: Along, found: object) -> None:
+    for each in left(along):
+        each.set_result(found)
+
+
+def fail(along: Along, error: Exception) -> None:
+    for each in left(along):
+        each.set_exception(error)
+
+
+def left(along: Along) -> Along:
+    """Those who still wait."""
+    return [each for each in along if not each.done()]

@@ -23,7 +23,7 @@ async def narrow(shared_world: World, secrets: Secrets) -> AsyncGenerator[Databa
         yield database
 
 
-async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[str]:
+async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[bytes]:
     """A read that has come as far as it can."""
     task = asyncio.create_task(database.answer(viewer, NOW, [value]))
     for _ in range(5):
