@@ -5,6 +5,7 @@ end only makes everybody late: those at its end are answered when nobody waits f
 """
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -48,49 +49,74 @@ class BoundedPool(asyncpg.Pool):
             record_class=asyncpg.Record,
             **options,
         )
-        self._turns, self._waiting = asyncio.Semaphore(size), 0
+        self._free = size
+        self._line: deque[asyncio.Future[None]] = deque()
 
     async def _acquire(
         self,
-        timeout: float,  # noqa: ASYNC109
+        timeout: float | None,  # noqa: ASYNC109
     ) -> "PoolConnectionProxy[Record]":
         """What every way to a connection goes through, in the order of coming: of asyncpg's own
         queue whoever asks just then takes what is given back, and the first becomes the last."""
         if self.taken:
             await self._turn(timeout)
         else:
-            await self._turns.acquire()  # at once
+            self._free -= 1
         try:
             ready = self._has_one_ready()
             return await super()._acquire(None if ready else timeout)  # type: ignore[misc] # not in the stubs
         except BaseException:
-            self._turns.release()
+            self._next()
             raise
 
-    async def _turn(self, seconds: float) -> None:
-        if self._waiting >= MOST_WAITING:
+    async def _turn(self, seconds: float | None) -> None:
+        """Returns when a connection is there for this one. ``asyncio.timeout`` would take longer
+        than all the rest of waiting."""
+        if self.waiting >= MOST_WAITING:
             raise Busy(f"{MOST_WAITING} requests wait for a connection already")
-        self._waiting += 1
-        limit = asyncio.timeout(seconds)
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        self._line.append(turn)
+        patience = loop.call_later(seconds, self._lose, turn, seconds) if seconds else None
         try:
-            async with limit:
-                await self._turns.acquire()
-        except TimeoutError as error:
-            if not limit.expired() or self.get_size() - self.get_idle_size() < self.get_max_size():
-                raise
-            raise Busy(f"no connection was free within {seconds:g} seconds") from error
+            await turn
+        except BaseException:
+            if _has_come(turn):  # just as its request was cancelled
+                self._next()
+            elif turn in self._line:
+                self._line.remove(turn)
+            raise
         finally:
-            self._waiting -= 1
+            if patience:
+                patience.cancel()
+
+    def _lose(self, turn: asyncio.Future[None], seconds: float) -> None:
+        if not turn.done():
+            turn.set_exception(self._late(seconds))
+
+    def _late(self, seconds: float) -> Exception:
+        if self.get_size() - self.get_idle_size() < self.get_max_size():
+            return TimeoutError()  # nobody has them: they cannot be opened
+        return Busy(f"no connection was free within {seconds:g} seconds")
+
+    def _next(self) -> None:
+        """A connection is there for whoever is first in the line."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     @property
     def taken(self) -> bool:
         """Whether who asks for a connection must wait."""
-        return self._turns.locked()
+        return self._free == 0
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return self._waiting
+        return len(self._line)
 
     def _has_one_ready(self) -> bool:
         """Whether the next connection is open and idle."""
@@ -113,7 +139,7 @@ class BoundedPool(asyncpg.Pool):
             else:
                 await super().release(connection, timeout=timeout)
         finally:
-            self._turns.release()
+            self._next()
 
     def _is_clean(self, connection: "PoolConnectionProxy[Record]") -> bool:
         """Whether it can go on as it is."""
@@ -126,6 +152,10 @@ class BoundedPool(asyncpg.Pool):
             or inner._protocol.queries_count >= MOST_QUERIES
             or holder._generation != self._generation  # type: ignore[attr-defined]
         )
+
+
+def _has_come(turn: asyncio.Future[None]) -> bool:
+    return turn.done() and not turn.cancelled() and turn.exception() is None
 
 
 async def _keep(connection: "Connection[Record]") -> None:
