@@ -1,0 +1,81 @@
+"""The ordinary path: what it prepares, keeps, reads and does once."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from graphql import parse
+from graphql.execution.values import VariableValues
+
+from db.pages import Page
+from db.relation import Columns, Key, Many
+from db.secrets import Secrets
+from db.session import Database
+from graphql_api import levels
+from graphql_api.documents import MOST_WAYS
+from graphql_api.schema import schema
+from resolvers.context import Asker, Context, Resources
+from resolvers.loaders import Loaders, Slice
+from resolvers.passwords import Passwords
+from resolvers.tokens import Tokens
+from tests import sample
+from tests.graphql_api.asking import OWNER, Asking
+from tests.graphql_api.platform import Platform
+
+TEAM = str(sample.of("workspace 1"))
+
+
+class Noting(Loaders):
+    """Notes what columns of pages are read."""
+
+    noted: list[tuple[str, Columns]]
+
+    async def pages(
+        self, relation: Many[Any], keys: Sequence[Key], page: Page, only: Columns = None
+    ) -> list[Slice]:
+        self.noted.append((relation.row.__name__, only))
+        return await super().pages(relation, keys, page, only)
+
+
+async def test_only_the_columns_are_read_that_the_answer_is_made_of(
+    sample_database: Database, secrets: Secrets
+) -> None:
+    context = Context(
+        Resources(sample_database, Passwords(), Tokens(secrets)), Asker(OWNER)
+    )
+    context.loaders = noting = Noting(context.session)
+    noting.noted = []
+    asked = parse("{ workflows { edges { node { name executions { nodes { id } } } } } }")
+
+    found = await levels.execute(schema, asked, VariableValues({}, {}), context, kept={})
+    await context.end()
+
+    assert found.errors is None
+    assert noting.noted == [("WorkflowRow", ("id", "name")), ("ExecutionRow", ("id",))]
+
+
+async def test_each_way_that_directives_fall_has_an_answer_of_its_own(loaders: Asking) -> None:
+    names = ["a", "b", "c", "d"]
+    assert 2 ** len(names) > MOST_WAYS
+    fields = " ".join(f"{name}: name @include(if: ${name})" for name in names)
+    given = ", ".join(f"${name}: Boolean!" for name in names)
+    query = f"query ({given}) {{ workflows(first: 1) {{ nodes {{ id {fields} }} }} }}"
+
+    for switches in [*product([True, False], repeat=len(names))] * 2:
+        wanted = dict(zip(names, switches, strict=True))
+        (node,) = (await loaders(query, **wanted))["workflows"]["nodes"]
+        assert list(node) == ["id", *(name for name in names if wanted[name])]
+
+
+async def test_what_is_wrong_with_a_payload_has_nothing_done_twice(platform: Platform) -> None:
+    count = "SELECT count(*) FROM workflows"
+    before = await platform.superuser.fetchval(count)
+    mutation = """mutation ($input: CreateWorkflowInput!) {
+      createWorkflow(input: $input) { workflow { executions(first: 501) { nodes { id } } } }
+    }"""
+    given = {"workspaceId": TEAM, "name": "Once", "definition": {"nodes": [], "edges": []}}
+
+    code = await platform.ask.code(mutation, OWNER, input=given)
+
+    assert code == "INVALID_INPUT"
+    assert await platform.superuser.fetchval(count) == before + 1
