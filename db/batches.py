@@ -6,6 +6,9 @@ from typing import Any
 from db.pages import Page
 from db.relation import Columns, Fragment, Key, Many, Relation, Statement
 
+CURSOR = "#cursor"
+"""The name of the column with a row's cursor, beside those of its row."""
+
 
 def row_batch(
     relation: Relation[Any], keys: Sequence[Key], statement: Statement, only: Columns = None
@@ -30,11 +33,14 @@ def page_batch(
     statement: Statement,
     only: Columns = None,
 ) -> str:
-    """For each key its page and one row more, each led by the key's number and its cursor."""
+    """For each key its page and one row more, each led by the key's number and, where it is wanted
+    or all is, its cursor."""
     table, select = _keyed(relation, keys, statement)
     rows = page.rows(relation, select, statement.write(page.where), statement, extra=1)
     cursor = page.cursor_of(relation, lambda column: f't."{column}"')
-    columns = ", ".join(['keys.n AS "#"', f'{cursor} AS "#cursor"', *relation.columns("t", only)])
+    wanted = (CURSOR, *relation.row.__struct_fields__) if only is None else only
+    shown = [f'{cursor} AS "{CURSOR}"' if name == CURSOR else f't."{name}"' for name in wanted]
+    columns = ", ".join(['keys.n AS "#"', *shown])
     return f"SELECT {columns} FROM {table} CROSS JOIN LATERAL ({rows}) t ORDER BY keys.n, t.n"
 
 

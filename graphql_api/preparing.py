@@ -14,6 +14,7 @@ from graphql import (
 )
 from graphql.pyutils import Path
 
+from db.batches import CURSOR
 from graphql_api import declare, steps
 from graphql_api.arguments import Arguments, arguments_of
 from graphql_api.declare import node_key
@@ -35,6 +36,9 @@ from graphql_api.ways import (
 
 if TYPE_CHECKING:
     from graphql_api.levels import Levels
+
+CURSORS = {"cursor", "start_cursor", "end_cursor"}
+"""The fields of pages for which the cursors of rows are read."""
 
 
 class Preparing:
@@ -120,7 +124,11 @@ class Preparing:
 
     def _get(self, type_: GraphQLObjectType, name: str) -> Get:
         """Gets a column, or an attribute, of an object."""
-        if self._wanted is None or not self._of_records(type_):
+        if self._wanted is None:
+            return attrgetter(name)
+        if not self._of_records(type_):
+            if name in CURSORS:
+                self._wanted.add(CURSOR)
             return attrgetter(name)
         self._wanted.add(name)
         return itemgetter(name)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiodataloader import DataLoader
 
-from db.batches import count_batch, list_batch, page_batch, row_batch
+from db.batches import CURSOR, count_batch, list_batch, page_batch, row_batch
 from db.pages import Page, write_cursor
 from db.relation import Columns, Fragment, Key, Many, One, Relation, Statement
 from db.session import Session
@@ -116,7 +116,7 @@ class Loaders:
     async def pages(
         self, relation: Many[Any], keys: Sequence[Key], page: Page, only: Columns = None
     ) -> list[Slice]:
-        """The page under each key."""
+        """The page under each key. Its cursors are read if ``CURSOR`` is among the columns."""
         make = _maker(relation, only, behind=2)
 
         async def batch(keys: list[Key]) -> list[Slice]:
@@ -175,7 +175,7 @@ def _slice(
     records: list[Record],
     make: Callable[[Record], Any],
 ) -> Slice:
-    edges = [Edge(make(record), record[1]) for record in records[: page.size]]
+    edges = [Edge(make(record), record.get(CURSOR)) for record in records[: page.size]]
     if page.backward:
         edges.reverse()
     return Slice(relation, key, page, edges, len(records) > page.size)

@@ -7,6 +7,7 @@ from typing import Any
 from graphql import parse
 from graphql.execution.values import VariableValues
 
+from db.batches import CURSOR
 from db.pages import Page
 from db.relation import Columns, Key, Many
 from db.secrets import Secrets
@@ -45,13 +46,13 @@ async def test_only_the_columns_are_read_that_the_answer_is_made_of(
     )
     context.loaders = noting = Noting(context.session)
     noting.noted = []
-    asked = parse("{ workflows { edges { node { name executions { nodes { id } } } } } }")
+    asked = parse("{ workflows { edges { cursor node { name executions { nodes { id } } } } } }")
 
     found = await levels.execute(schema, asked, VariableValues({}, {}), context, kept={})
     await context.end()
 
     assert found.errors is None
-    assert noting.noted == [("WorkflowRow", ("id", "name")), ("ExecutionRow", ("id",))]
+    assert noting.noted == [("WorkflowRow", (CURSOR, "id", "name")), ("ExecutionRow", ("id",))]
 
 
 async def test_each_way_that_directives_fall_has_an_answer_of_its_own(loaders: Asking) -> None:
@@ -63,7 +64,7 @@ async def test_each_way_that_directives_fall_has_an_answer_of_its_own(loaders: A
 
     for switches in [*product([True, False], repeat=len(names))] * 2:
         wanted = dict(zip(names, switches, strict=True))
-        (node,) = (await loaders(query, **wanted))["workflows"]["nodes"]
+        (node,) = (await loaders(query, OWNER, **wanted))["workflows"]["nodes"]
         assert list(node) == ["id", *(name for name in names if wanted[name])]
 
 
@@ -73,7 +74,7 @@ async def test_what_is_wrong_with_a_payload_has_nothing_done_twice(platform: Pla
     mutation = """mutation ($input: CreateWorkflowInput!) {
       createWorkflow(input: $input) { workflow { executions(first: 501) { nodes { id } } } }
     }"""
-    given = {"workspaceId": TEAM, "name": "Once", "definition": {"nodes": [], "edges": []}}
+    given = {"workspaceId": TEAM, "name": "Once", "definition": {"nodes": ()}}
 
     code = await platform.ask.code(mutation, OWNER, input=given)
 
