@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from graphql_api.messages import Body
+from graphql_api.plan import Declined
 from resolvers.context import Asker
 from tests import sample
 from tests.graph import global_id
@@ -65,13 +66,11 @@ async def test_the_types_that_an_id_may_name_count_as_the_largest_of_them(
     assert (by, by_more) == ("compiled", "loaders")
 
 
-async def test_a_mutation_is_none_for_a_plan(compiled: Asking) -> None:
+async def test_a_mutation_has_no_plan_to_explain(compiled: Asking) -> None:
     mutation = 'mutation { deleteWorkflow(id: "nothing") { errors { code } } }'
 
-    by, answer = await asked(compiled, mutation)
-
-    assert by == "loaders"
-    assert answer == [("data", [("deleteWorkflow", [("errors", [[("code", "NOT_FOUND")]])])])]
+    with pytest.raises(Declined, match="mutation"):
+        await compiled.executor.explain(Body(mutation), Asker(OWNER))
 
 
 async def test_a_float_is_written_as_one(compiled: Asking, loaders: Asking) -> None:

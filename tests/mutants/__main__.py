@@ -24,6 +24,7 @@ from tests.mutants.trials import Task, Trials, ended, forked
 
 ROOT = Path(__file__).parents[2]
 NOTICE = [
+    "tests/graphql_api/test_values.py",
     "tests/graphql_api/test_plan.py",
     "tests/graphql_api/test_filters.py",
     "tests/graphql_api/test_ids.py",
