@@ -129,3 +129,68 @@ async def test_a_page_that_is_too_large_is_refused_by_the_name_of_its_argument(
 
     [error] = dict(answer)["errors"]
     assert dict(error)["message"].startswith(f"{name} is 501")
+
+
+async def test_everything_of_a_page_tells_its_type(ask: Asking) -> None:
+    query = """{
+        workflows(first: 1) {
+            __typename
+            edges { __typename name: __typename node { __typename } }
+            nodes { __typename }
+            pageInfo { __typename name: __typename }
+        }
+    }"""
+
+    page = (await ask(query))["workflows"]
+
+    node = {"__typename": "Workflow"}
+    assert page == {
+        "__typename": "WorkflowConnection",
+        "edges": [{"__typename": "WorkflowEdge", "name": "WorkflowEdge", "node": node}],
+        "nodes": [node],
+        "pageInfo": {"__typename": "PageInfo", "name": "PageInfo"},
+    }
+
+
+async def test_a_fragment_is_of_its_type_or_of_an_interface_or_of_any(ask: Asking) -> None:
+    query = """
+        query ($id: ID!) {
+            node(id: $id) {
+                ... { a: __typename }
+                ... on Node { b: __typename ... on Workflow { c: __typename } }
+                ... on Workflow { ... on Node { d: __typename } }
+                ... on Execution { e: __typename }
+                ...Twice
+                ...Twice
+            }
+        }
+        fragment Twice on Workflow { f: __typename ...Again }
+        fragment Again on Node { g: __typename }
+    """
+
+    data = await ask(query, id=WORKFLOW)
+
+    assert list(data["node"]) == ["a", "b", "c", "d", "f", "g"]
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("include", [True, False])
+async def test_a_field_is_there_if_it_is_included_and_not_skipped(
+    ask: Asking, skip: bool, include: bool
+) -> None:
+    query = """
+        query ($skip: Boolean!, $include: Boolean!) {
+            viewer {
+                __typename
+                one: __typename @skip(if: $skip)
+                other: __typename @include(if: $include)
+                both: __typename @skip(if: $skip) @include(if: $include)
+                ... @skip(if: $skip) { within: __typename }
+            }
+        }
+    """
+
+    data = await ask(query, skip=skip, include=include)
+
+    shown = {"one": not skip, "other": include, "both": include and not skip, "within": not skip}
+    assert list(data["viewer"]) == ["__typename", *(key for key, there in shown.items() if there)]
