@@ -5,7 +5,7 @@ starts beyond them, so that reading page after page neither skips nor repeats a 
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -93,9 +93,15 @@ class Page:
     backward: bool = False
 
     @property
-    def binds(self) -> bool:
-        """Whether it has values, which are parameters of the statement."""
-        return bool(self.where.values) or self.cursor is not None
+    def values(self) -> Key:
+        """Its values, which are parameters of the statement, in the order of their binding."""
+        return *self.where.values, *(value for value in self.cursor or () if value is not None)
+
+    @property
+    def shape(self) -> Hashable:
+        """What pages have in common whose SQL is the same but for the values."""
+        nulls = None if self.cursor is None else tuple(value is None for value in self.cursor)
+        return self.where.text, self.order, self.size, nulls, self.backward
 
     def rows(
         self,

@@ -1,16 +1,19 @@
 """What a compiled plan makes of a page: one row of its lists, its ends and its total."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from db.pages import Page
-from db.plan import Sql, joined, json_object, sql, write
+from db.plan import Several, Sql, joined, json_object, sql, write
 from db.relation import Many, Statement
 
 CURSORS = '"#cursor"'
 CURSOR = f"{CURSORS}.cursor"
 """The text of the cursor of a connection's row."""
+
+MOST_SHAPES = 4
+"""Of the pages of one connection, whose text is kept: without and with a cursor, or a filter."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,18 @@ class Connection:
     @property
     def sql(self) -> Sql:
         page_of, select = self.page_of, self.select
-        if isinstance(page_of, Page) and not page_of.binds and isinstance(select, str):
+        if isinstance(page_of, Page) and not page_of.values and isinstance(select, str):
             return self._of(page_of, select, Statement())
+        known: dict[Hashable, Template] = {}
 
         def written(statement: Statement) -> str:
             page = page_of if isinstance(page_of, Page) else page_of(statement)
-            return write(self._of(page, write(select, statement), statement), statement)
+            template = known.get(page.shape)
+            if template is None:
+                if len(known) >= MOST_SHAPES:
+                    known.clear()
+                template = known[page.shape] = Template(self._of(page, SOURCE, Marks()))
+            return template.write(write(select, statement), page.values, statement)
 
         return written
 
@@ -110,6 +119,45 @@ class Connection:
             f"{cursor('1')} AS start",
             f'{cursor(last)} AS "end"',
         ]
+
+
+class Marks(Statement):
+    """Leaves a mark where a value would be bound, so that the text serves other values, too."""
+
+    def bind(self, value: object) -> str:
+        return mark(int(super().bind(value)[1:]))
+
+
+def mark(place: int) -> str:
+    """No text of a statement has the character."""
+    return f"\0{place}\0"
+
+
+SOURCE = mark(0)
+
+
+class Template:
+    """A piece with marks: of the source, which is 0, and of values, which count from 1."""
+
+    def __init__(self, piece: Sql) -> None:
+        pieces = piece.pieces if isinstance(piece, Several) else [piece]
+        self._pieces: list[Sql | int] = []
+        for each in pieces:
+            if isinstance(each, str):
+                parts = each.split("\0")
+                self._pieces += [int(part) if n % 2 else part for n, part in enumerate(parts)]
+            else:
+                self._pieces.append(each)
+        self._most = max((each for each in self._pieces if isinstance(each, int)), default=0)
+
+    def write(self, source: str, values: Sequence[object], statement: Statement) -> str:
+        named = [source, *map(statement.bind, values[: self._most])]
+        return "".join(
+            [
+                named[piece] if isinstance(piece, int) else write(piece, statement)
+                for piece in self._pieces
+            ]
+        )
 
 
 def lateral(cells: Sql, name: str) -> Sql:

@@ -64,12 +64,14 @@ class Coercion:
 
     def of(self, definitions: Iterable[VariableDefinitionNode]) -> "Variables | None":
         """That of an operation's variables; None where they are not valid."""
-        found: list[tuple[GraphQLVariableSignature, Coerce]] = []
+        found: list[tuple[GraphQLVariableSignature, Coerce, bool]] = []
         for node in definitions:
             signature = get_variable_signature(self._schema, node)
             if not isinstance(signature, GraphQLVariableSignature):
                 return None
-            found.append((signature, self._of(cast("Any", signature).type)))
+            type_ = cast("Any", signature).type
+            optional = node.default_value is None and not isinstance(type_, GraphQLNonNull)
+            found.append((signature, self._of(type_), optional))
         return Variables(found)
 
     def _of(self, type_: Any) -> Coerce:
@@ -104,9 +106,9 @@ class Coercion:
 
 
 class Variables:
-    """The variables of one operation."""
+    """The variables of one operation, each with whether it may be left out."""
 
-    def __init__(self, signatures: list[tuple[GraphQLVariableSignature, Coerce]]) -> None:
+    def __init__(self, signatures: list[tuple[GraphQLVariableSignature, Coerce, bool]]) -> None:
         self._signatures = signatures
 
     def coerced(self, given: dict[str, Any]) -> VariableValues | None:
@@ -114,8 +116,11 @@ class Variables:
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         try:
-            for signature, coerce in self._signatures:
+            for signature, coerce, optional in self._signatures:
                 name = signature.name
+                if optional and name not in given:
+                    sources[name] = VariableValueSource(signature)
+                    continue
                 value = given[name]
                 sources[name] = VariableValueSource(signature, value)
                 coerced[name] = coerce(value)
