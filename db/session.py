@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from db import tracing
-from db.errors import refusal_of
+from db.errors import BadValue, refusal_of
 from db.pools import PATIENCE, BoundedPool
 from db.sealing import Sealing
 from db.secrets import Secrets
@@ -149,6 +149,11 @@ class Session:
             except BaseException as fault:
                 self._fault = fault if isinstance(fault, Exception) else SessionEnded()
                 raise
+
+    @property
+    def refused_a_value(self) -> bool:
+        """Whether it has failed because a value that was asked for is none to PostgreSQL."""
+        return isinstance(self._fault, BadValue)
 
     async def end(self) -> None:
         """Give the moment up; a loader that still waits is refused."""

@@ -86,6 +86,9 @@ class Levels(Executor[Any]):
                 return (await self.level(selection, [source_value], lambda: [path]))[0]
             except Exception:
                 self._fits = False
+            if path is None:
+                self.collected_errors = type(self.collected_errors)()
+                await self.context_value.read_again()
             found = one_by_one()
             return await found if isawaitable(found) else found
 

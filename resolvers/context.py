@@ -76,6 +76,12 @@ class Context:
         self.session = self._reads.reading(self.asker.viewer)
         self.loaders = Loaders(self.session)
 
+    async def read_again(self) -> None:
+        """Read from the start what is executed a second time, where a value broke the first off."""
+        if self.session.refused_a_value:
+            await self.session.end()
+            self._read_anew()
+
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[Writing]:
         """A transaction of the asker's, committed at the end of the block."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from aiodataloader import DataLoader
 
 from db.batches import CURSOR, count_batch, list_batch, page_batch, row_batch
@@ -17,8 +18,7 @@ Record = Any
 Batch = Callable[[list[Any]], Coroutine[Any, Any, list[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True):
     node: Any
     place: str
 
