@@ -67,7 +67,6 @@ class Rules:
 
     get: bool = False
     most_bytes: int = 1_048_576
-    body_seconds: float = 10.0
     seconds: float = 10.0
 
     @property
@@ -154,17 +153,16 @@ class OverHttp:
         return _response(answer.body, status, media, _told(answer, asker))
 
     async def _answer(self, request: Request) -> tuple[Answer, Asker]:
-        """One clock for both: the body is to arrive in time, and then the answer."""
-        limit, body = asyncio.timeout(self._rules.body_seconds), None
+        """One clock for both: the arrival of the body, and the answer."""
+        limit, body = asyncio.timeout(self._rules.seconds), None
         try:
             async with limit:
                 body = await self._read(request)
-                limit.reschedule(asyncio.get_running_loop().time() + self._rules.seconds)
                 return await self._answered(request, body)
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise TookTooLong if body else too_slow(self._rules.body_seconds) from error
+            raise TookTooLong if body else too_slow(self._rules.seconds) from error
 
     async def _answered(self, request: Request, body: Body) -> tuple[Answer, Asker]:
         service = self._service(request)

@@ -109,7 +109,7 @@ class OverEvents(OverHttp):
         await self._stream(results, signed_out, receive, send, ending)
 
     async def _read_in_time(self, request: Request) -> Body:
-        seconds = self._rules.body_seconds
+        seconds = self._rules.seconds
         try:
             return await in_time(self._read(request), seconds)
         except TookTooLong as error:

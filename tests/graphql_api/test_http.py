@@ -33,7 +33,7 @@ def world() -> World:
 
 @pytest.fixture
 async def client(world: World) -> AsyncGenerator[httpx.AsyncClient]:
-    rules = Rules(most_bytes=10_000, seconds=0.3, body_seconds=0.3)
+    rules = Rules(most_bytes=10_000, seconds=0.3)
     async with client_of(world, rules) as client:
         yield client
 
