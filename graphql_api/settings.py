@@ -278,10 +278,7 @@ class Settings(BaseSettings):
         default=1_048_576, ge=1024, description="Bytes of a request's body."
     )
     request_timeout_seconds: float = Field(
-        default=10,
-        gt=0,
-        le=600,
-        description="A query or mutation is given up after this time, which begins before its body.",
+        default=10, gt=0, le=600, description="A query or mutation is to be answered in this time."
     )
     connection_init_timeout_seconds: float = Field(
         default=5, gt=0, le=60, description="Time a WebSocket has to say who it is."
