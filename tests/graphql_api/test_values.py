@@ -47,6 +47,7 @@ def all_columns(type_: str, rows: Rows) -> tuple[str, list[Row], list[str]]:
     return query, some, [global_id(type_, row) for row in some]
 
 
+@pytest.mark.paths
 @pytest.mark.parametrize("type_", TABLES)
 async def test_a_column_is_written_alike_along_both_paths(
     compiled: Asking, loaders: Asking, rows: Rows, type_: str
