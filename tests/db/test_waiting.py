@@ -93,3 +93,19 @@ async def test_a_read_that_fails_before_it_begins_is_not_for_who_asks_afterwards
     with pytest.raises(ConnectionError):
         await waiting.share("same", fails)
     assert await waiting.share("same", finds) == "found"
+
+
+async def test_a_read_that_fails_has_failed_for_who_waits_along() -> None:
+    waiting, end = Waiting(), asyncio.Event()
+
+    async def fails(_: Callable[[], None]) -> object:
+        await end.wait()
+        raise ConnectionError
+
+    both = [asyncio.create_task(waiting.share("same", fails)) for _ in range(2)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    end.set()
+
+    found = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5)
+    assert [type(each) for each in found] == [ConnectionError] * 2

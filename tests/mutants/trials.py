@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.say import say
 from tests.mutants.mutations import Mutant
 
-SECONDS = 600
+SECONDS = 300
 
 
 class Task(NamedTuple):
