@@ -1,5 +1,6 @@
 """What a plan answers, and what is answered all the same where there is none."""
 
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -194,3 +195,41 @@ async def test_a_field_is_there_if_it_is_included_and_not_skipped(
 
     shown = {"one": not skip, "other": include, "both": include and not skip, "within": not skip}
     assert list(data["viewer"]) == ["__typename", *(key for key, there in shown.items() if there)]
+
+
+async def test_a_plan_that_was_written_for_one_page_is_right_for_any_other(
+    compiled: Asking, loaders: Asking
+) -> None:
+    """What is kept of a page's SQL must not be that of another size, order, direction or filter."""
+    query = """
+        query (
+            $order: ExecutionOrder!, $filter: ExecutionFilter,
+            $first: Int, $after: String, $last: Int, $before: String
+        ) {
+            executions(
+                orderBy: $order, filter: $filter,
+                first: $first, after: $after, last: $last, before: $before
+            ) { totalCount edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage } }
+        }
+    """
+    _, whole = await asked(loaders, query, order="SLOWEST", first=500)
+    edges = dict(dict(dict(whole)["data"])["executions"])["edges"]
+    measured, unmeasured = dict(edges[3])["cursor"], dict(edges[-3])["cursor"]
+    assert [b"null" in b64decode(each) for each in (measured, unmeasured)] == [False, True]
+    pages: list[dict[str, Any]] = [
+        {"first": 2},
+        {"first": 3},
+        {"last": 2},
+        *({"first": 2, "after": cursor} for cursor in (measured, unmeasured)),
+        *({"last": 2, "before": cursor} for cursor in (measured, unmeasured)),
+        {"first": 2, "filter": {"status": ["FAILED"]}},
+        {"first": 2, "filter": {"status": ["SUCCESS"], "slowerThanMs": 5}, "after": measured},
+        {"first": 2, "filter": {"not": {"status": ["SUCCESS"]}}, "after": measured},
+    ]
+
+    for page in [*pages, *reversed(pages)]:
+        for order in ("SLOWEST", "FASTEST") if len(page) == 1 else ("SLOWEST",):
+            by, answer = await asked(compiled, query, order=order, **page)
+
+            assert by == "compiled"
+            assert ("loaders", answer) == await asked(loaders, query, order=order, **page)
