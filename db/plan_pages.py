@@ -63,7 +63,7 @@ class Connection:
         return written
 
     def _of(self, page: Page, source: str, statement: Statement) -> Sql:
-        where = statement.write(page.where) if self.lists or self.ends or self.total else ""
+        where = statement.write(page.where)
         count = f"(SELECT count(*) FROM ({source}) r WHERE {where})"
         if self.lists or self.ends:
             table = self._read(page, source, where, count, statement)

@@ -233,3 +233,30 @@ async def test_a_plan_that_was_written_for_one_page_is_right_for_any_other(
 
             assert by == "compiled"
             assert ("loaders", answer) == await asked(loaders, query, order=order, **page)
+
+
+async def test_a_page_within_a_page_has_values_of_its_own(
+    compiled: Asking, loaders: Asking
+) -> None:
+    query = """
+        query ($outer: Int, $after: String, $inner: Int, $filter: ExecutionFilter) {
+            workflows(first: $outer, after: $after) {
+                edges { cursor node { name executions(first: $inner, filter: $filter) {
+                    totalCount nodes { id logs(first: $inner) { nodes { seq } } }
+                } } }
+            }
+        }
+    """
+    _, first = await asked(loaders, query, outer=2)
+    cursor = dict(dict(dict(dict(first)["data"])["workflows"])["edges"][0])["cursor"]
+
+    for given in (
+        {"outer": 3, "inner": 2},
+        {"outer": 2, "inner": 3, "after": cursor, "filter": {"status": ["SUCCESS"]}},
+        {"outer": 3, "inner": 1, "filter": {"status": ["FAILED"], "slowerThanMs": 1}},
+    ):
+        by, answer = await asked(compiled, query, **given)
+
+        assert by == "compiled"
+        assert ("loaders", answer) == await asked(loaders, query, **given)
+        assert dict(dict(answer)["data"])["workflows"]
