@@ -51,6 +51,7 @@ USUAL: dict[str, list[Any]] = {
     ],
 }
 UNUSUAL: dict[str, list[Any]] = {
+    "JSON!": [None],
     "ID!": [None, [], True],
     "String": [7, ["x"]],
     "Int": ["1", 1.5, 2**40, True],
