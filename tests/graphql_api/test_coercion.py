@@ -150,6 +150,16 @@ def test_what_is_not_given_is_left_to_graphql_core() -> None:
     assert core[0] == {"x": "d"}
 
 
+def test_what_may_be_left_out_is_not_among_the_values() -> None:
+    ours, core = coerced("String", {})
+    assert ours == core
+    assert core[0] == {}
+
+
+def test_what_must_be_given_and_is_not_is_left_to_graphql_core() -> None:
+    assert coerced("ID!", {})[0] is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(type_=st.sampled_from(list(USUAL)), value=JSON)
 def test_whatever_is_coerced_is_what_graphql_core_makes_of_it(type_: str, value: object) -> None:
