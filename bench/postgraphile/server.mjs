@@ -96,6 +96,13 @@ const views = makePgSmartTagsPlugin([
       foreignKey: "(workflow_id) references public.workflows (id)|@fieldName workflow|@foreignFieldName executions",
     },
   },
+  {
+    kind: "class",
+    match: "public.execution_logs",
+    tags: {
+      foreignKey: "(execution_id) references public.executions (id)|@foreignFieldName executionLogsByExecutionId",
+    },
+  },
   { kind: "class", match: "public.user_dashboard", tags: { primaryKey: "user_id" } },
 ]);
 
