@@ -23,9 +23,9 @@ from graphql import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.routing import Route
 
 from graphql_api.app import create_app
+from graphql_api.direct import Direct
 from graphql_api.http import OverHttp, Rules
 from graphql_api.schema import schema
 from graphql_api.settings import read_settings
@@ -59,9 +59,8 @@ async def open_address(database_url: str) -> AsyncGenerator[str]:
         introspection=True, database_url=database_url, secret_key=SECRET, pool_size=2
     )
     app = create_app(explorable)
-    app.routes.insert(
-        0, Route("/graphql", OverHttp(lambda each: each.app.state.service, Rules(get=True)))
-    )
+    answering_get = OverHttp(lambda each: each.app.state.service, Rules(get=True))
+    app.add_middleware(Direct, "/graphql", answering_get)
     async with serving(app, lifespan=True) as address:
         yield address
 
