@@ -22,7 +22,6 @@ PATIENCE = 4.0
 MOST_WAITING = 1_000
 """Requests in the queue; where 10 connections answer 700 a second, the last waits 1.4 seconds."""
 
-
 MOST_QUERIES = 50_000
 """Queries of a connection, which is then closed: what its server remembers of them ends with it."""
 

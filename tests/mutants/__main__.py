@@ -77,7 +77,7 @@ def tried_inside(tasks: Sequence[Task], noticing: Noticing, at_once: int, lives:
             functions_of(module)
         gc.freeze()
         if ended(forked(partial(passes, ALL))):
-            trials = Trials(at_once, len(tasks))
+            trials = Trials(at_once, len(tasks), "AGAIN ")
             for task in tasks:
                 trials.begin(task, passes_with)
             lives.write_text("\n".join(task.name for task in trials.end()), encoding="utf-8")

@@ -28,8 +28,9 @@ class Task(NamedTuple):
 class Trials:
     """Tries mutants, each in a process of its own, so many at once."""
 
-    def __init__(self, at_once: int, count: int) -> None:
-        self._at_once, self._count = at_once, count
+    def __init__(self, at_once: int, count: int, lives: str = "LIVES ") -> None:
+        """``lives`` is what is said of one that no test has noticed."""
+        self._at_once, self._count, self._lives = at_once, count, lives
         self._began, self._done = time.monotonic(), 0
         self._running: dict[int, Task] = {}
         self.alive: list[Task] = []
@@ -55,7 +56,7 @@ class Trials:
         task = self._running.pop(process)
         if status == 0:
             self.alive.append(task)
-            say(f"LIVES  {task.file}:{task.mutant.line}  {task.mutant.what}")
+            say(f"{self._lives} {task.file}:{task.mutant.line}  {task.mutant.what}")
         elif os.WIFSIGNALED(status):
             say(f"SLOW   {task.file}:{task.mutant.line}  {task.mutant.what}")
         self._done += 1
