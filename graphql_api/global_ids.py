@@ -2,9 +2,9 @@
 
 import base64
 from collections.abc import Sequence
-from uuid import UUID
 
 from db.relation import Hole
+from db.uuids import read_uuid
 
 
 def write_global_id(type_name: str, key: Sequence[object]) -> str:
@@ -32,7 +32,7 @@ def read_key(holes: Sequence[Hole], parts: Sequence[str]) -> tuple[object, ...] 
 
 def _read(type_: str, part: str) -> object:
     if type_ == "uuid":
-        return UUID(part)
+        return read_uuid(part)
     number = int(part)
     if not 0 <= number < 2**63:
         raise ValueError(part)

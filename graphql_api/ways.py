@@ -21,6 +21,8 @@ from resolvers.context import Asker
 DEFAULT_PAGE = 20
 LARGEST_PAGE = 500
 MOST_IDS = 100
+LONGEST_KEY = 45
+"""Characters of a UUID in its longest form, urn:uuid:…"""
 
 Given = Callable[..., Mapping[str, Any]]
 """Takes a field's arguments, refuses what is not allowed with InvalidArgument, and returns a value
@@ -143,7 +145,8 @@ def check_ids(ids: Sequence[str]) -> None:
 def identified(way: LookedUp | LookedUpAll, id: str) -> tuple[One[Any], Key] | None:
     """The relation that finds the row of this id, and its key; None if there can be no such row."""
     name, relation = next(iter(way.relations.items()))
-    if len(way.relations) == 1 and (key := read_key(relation.holes, [id])):
+    bare = len(way.relations) == 1 and len(id) <= LONGEST_KEY
+    if bare and (key := read_key(relation.holes, [id])):
         return relation, key
     named = read_global_id(id)
     if named is None or named[0] not in way.relations:

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import jwt
 
 from db.secrets import Secrets
+from db.uuids import read_uuid
 from resolvers.errors import Unauthenticated
 
 ALGORITHM = "HS256"
@@ -100,8 +101,9 @@ class Tokens:
             if header["typ"] != TYPE:
                 raise jwt.InvalidTokenError("another type of token")
             expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-            session_id = UUID(claims["sid"]) if "sid" in claims else None
-            return Access(UUID(claims["sub"]), expires_at, UUID(claims["jti"]), session_id)
+            user_id, token_id = read_uuid(claims["sub"]), read_uuid(claims["jti"])
+            session_id = read_uuid(claims["sid"]) if "sid" in claims else None
+            return Access(user_id, expires_at, token_id, session_id)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("The access token has expired; refresh the session.") from error
         except (jwt.PyJWTError, LookupError, ValueError) as error:
