@@ -5,7 +5,6 @@ from typing import Any
 from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
 
-from db.plan import write
 from graphql_api.arguments import Request
 from graphql_api.plan import Compiler
 from graphql_api.schema import schema
@@ -22,4 +21,4 @@ def compiled(document: str, variables: dict[str, Any]) -> tuple[str, list[object
     if not isinstance(values, VariableValues):
         raise values[0]
     request = Request(values, Asker())
-    return write(Compiler(schema, {}, values).operation(operation).sql, request), request.values
+    return Compiler(schema, {}, values).operation(operation).query(request), request.values

@@ -213,6 +213,6 @@ async def unspend(database: Database, keys: list[bytes], every: list[timedelta])
 async def find_api_key(database: Database, key_hash: bytes) -> KeyRow | None:
     """The key, if it is good now, and this request counted against its limit. One round trip."""
     with refusal_of():
-        async with database.auth.acquire(timeout=database.patience) as connection:
+        async with database.auth.connection() as connection:
             found = await connection.fetchrow(FIND_API_KEY, key_hash)
     return KeyRow(*found) if found else None

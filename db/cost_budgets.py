@@ -27,7 +27,7 @@ class PartRow(msgspec.Struct, frozen=True):
 async def take(database: Database, viewer: bytes, least: int, budget: int) -> PartRow:
     """A part of the viewer's budget, ``least`` or more. One round trip."""
     with refusal_of():
-        async with database.auth.acquire(timeout=database.patience) as connection:
+        async with database.auth.connection() as connection:
             [found] = await connection.fetch(TAKE, viewer, least, budget)
     return PartRow(*found)
 
@@ -37,5 +37,5 @@ async def give_back(
 ) -> None:
     """What is left of parts that were taken, each viewer once, for others to take."""
     with refusal_of():
-        async with database.auth.acquire(timeout=database.patience) as connection:
+        async with database.auth.connection() as connection:
             await connection.execute(GIVE_BACK, viewers, resets_at, parts)

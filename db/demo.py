@@ -138,7 +138,7 @@ UPDATE executions e
 async def never_used(database: Database) -> bool:
     """Whether nobody has ever had an account here."""
     with refusal_of():
-        async with database.api.acquire(timeout=database.patience) as connection:
+        async with database.api.connection() as connection:
             return await connection.fetchval(NEVER_USED)
 
 

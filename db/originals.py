@@ -13,8 +13,7 @@ from db.sealing import NotOpened, Sealed, Sealing
 from db.session import Database, Writing
 
 if TYPE_CHECKING:
-    from asyncpg import Record
-    from asyncpg.pool import PoolConnectionProxy
+    from asyncpg import Connection, Record
 
 KEEP: LiteralString = "SELECT app.keep_originals($1, $2, $3, $4, $5)"
 REVEAL: LiteralString = (
@@ -62,7 +61,7 @@ class Revealed(NamedTuple):
 
 
 async def keep(
-    connection: "PoolConnectionProxy[Record]",
+    connection: "Connection[Record]",
     sealing: Sealing,
     execution_id: UUID,
     originals: Sequence[Original],
@@ -137,9 +136,7 @@ async def rewrap(database: Database, behind: Place, most: int) -> Rewrapped | No
     return Rewrapped(behind, done, closed) if rows else None
 
 
-async def _rewritten(
-    transaction: Writing, changed: Sequence[tuple[Place, bytes, Sealed]]
-) -> int:
+async def _rewritten(transaction: Writing, changed: Sequence[tuple[Place, bytes, Sealed]]) -> int:
     """How many were: what others changed at the same moment is theirs."""
     return await transaction.value(
         REWRAP,

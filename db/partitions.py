@@ -57,7 +57,7 @@ async def backlog(database: Database) -> Backlog:
 async def _asked(database: Database, sql: LiteralString) -> "Record":
     with refusal_of():
         async with (
-            database.health.acquire(timeout=database.patience) as connection,
+            database.health.connection() as connection,
             connection.transaction(readonly=True),
         ):
             [row] = await connection.fetch(sql)

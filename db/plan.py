@@ -2,6 +2,8 @@
 
 A piece is text, or a function that writes itself into the statement of one request, because what a
 client puts into variables may change the text (a filter has another shape) and not only values.
+What it writes are texts that other requests share, so that a statement that was put together once
+is found by them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +11,8 @@ from typing import Any
 
 from db.relation import Key, One, Statement
 
-Sql = str | Callable[[Any], str]
+Texts = list[str]
+Sql = str | Callable[[Any], Texts]
 
 IT = '"#"'
 """The alias of what becomes an object: no GraphQL name, or a client's alias could capture it."""
@@ -36,10 +39,14 @@ class Several:
     def __init__(self, pieces: Sequence[Sql]) -> None:
         self.pieces = pieces
 
-    def __call__(self, statement: Any) -> str:
-        return "".join(
-            [piece if isinstance(piece, str) else piece(statement) for piece in self.pieces]
-        )
+    def __call__(self, statement: Any) -> Texts:
+        texts: Texts = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                texts.append(piece)
+            else:
+                texts += piece(statement)
+        return texts
 
 
 def _flat(pieces: Iterable[Sql]) -> Iterator[Sql]:
@@ -50,8 +57,8 @@ def _flat(pieces: Iterable[Sql]) -> Iterator[Sql]:
             yield piece
 
 
-def write(piece: Sql, statement: Statement) -> str:
-    return piece if isinstance(piece, str) else piece(statement)
+def write(piece: Sql, statement: Statement) -> Texts:
+    return [piece] if isinstance(piece, str) else piece(statement)
 
 
 def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
@@ -115,17 +122,17 @@ def keyed_list(
 ) -> Sql:
     """A list of ``length`` objects: in each place wanted the row under that key, else null."""
 
-    def written(statement: Statement) -> str:
+    def written(statement: Statement) -> Texts:
         found = [
-            f"SELECT keys.place, {write(json_object(shown[relation]), statement)} AS item"
+            f"SELECT keys.place, {''.join(write(json_object(shown[relation]), statement))} AS item"
             f" FROM {_places(relation, places, statement)} {aliases[relation]}"
             for relation, places in wanted.items()
         ]
-        return (
+        return [
             "(SELECT coalesce(json_agg(found.item ORDER BY places.place), '[]')"
             f" FROM generate_series(1, {length}) AS places(place) LEFT JOIN"
             f" ({' UNION ALL '.join(found) or NOTHING_FOUND}) found USING (place))"
-        )
+        ]
 
     return written
 

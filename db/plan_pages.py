@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from db.pages import Page
-from db.plan import Several, Sql, joined, json_object, sql, write
+from db.plan import Several, Sql, Texts, joined, json_object, sql, write
 from db.relation import Many, Statement
 
 CURSORS = '"#cursor"'
@@ -51,7 +51,7 @@ class Connection:
             return self._of(page_of, select, Statement())
         known: dict[Hashable, Template] = {}
 
-        def written(statement: Statement) -> str:
+        def written(statement: Statement) -> Texts:
             page = page_of if isinstance(page_of, Page) else page_of(statement)
             template = known.get(page.shape)
             if template is None:
@@ -150,14 +150,12 @@ class Template:
                 self._pieces.append(each)
         self._most = max((each for each in self._pieces if isinstance(each, int)), default=0)
 
-    def write(self, source: str, values: Sequence[object], statement: Statement) -> str:
-        named = [source, *map(statement.bind, values[: self._most])]
-        return "".join(
-            [
-                named[piece] if isinstance(piece, int) else write(piece, statement)
-                for piece in self._pieces
-            ]
-        )
+    def write(self, source: Texts, values: Sequence[object], statement: Statement) -> Texts:
+        named = [source, *([statement.bind(value)] for value in values[: self._most])]
+        texts: Texts = []
+        for piece in self._pieces:
+            texts += named[piece] if isinstance(piece, int) else write(piece, statement)
+        return texts
 
 
 def lateral(cells: Sql, name: str) -> Sql:

@@ -2,19 +2,25 @@
 
 Who finds the queue full, or waits too long, is refused before anything was done. A queue without an
 end only makes everybody late: those at its end are answered when nobody waits for it any more.
+
+asyncpg's own pool gives a connection to whoever asks just when it is given back, so that the first
+in the line becomes the last, and the way in and out of it took as long as a small statement.
+docs/adr/0026
 """
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 
+from db.deadlines import Deadlines
 from db.errors import Busy
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
-    from asyncpg.pool import PoolConnectionProxy
 
 PATIENCE = 4.0
 """Seconds in which there is a connection, or the request is refused: an answer within five."""
@@ -22,90 +28,104 @@ PATIENCE = 4.0
 MOST_WAITING = 1_000
 """Requests in the queue; where 10 connections answer 700 a second, the last waits 1.4 seconds."""
 
-MOST_QUERIES = 50_000
-"""Queries of a connection, which is then closed: what its server remembers of them ends with it."""
+MOST_USES = 50_000
+"""Times that a connection is used; then it is closed, and with it what its server remembers."""
 
 
-class BoundedPool(asyncpg.Pool):
-    """A pool that serves who came first first, and refuses where too many wait for a connection
-    already. Opens none in advance.
+class Lasting(asyncpg.Connection):
+    """A connection whose settings stay at a reset: each of ours ends with its transaction.
 
-    ``acquire`` raises Busy then, and when the time is over while all connections are in use.
+    Where a statement is broken off while it is prepared, or a value cannot be sent, asyncpg sends
+    no Sync, and the implicit transaction would still be open for whoever comes next. A statement
+    ends it.
     """
 
-    def __init__(self, url: str, size: int, **options: Any) -> None:
-        super().__init__(
-            url,
-            min_size=0,
-            max_size=size,
-            max_queries=MOST_QUERIES,
-            max_inactive_connection_lifetime=0,
-            max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,
-            reset=_keep,
-            loop=None,
-            connection_class=asyncpg.Connection,
-            record_class=asyncpg.Record,
-            **options,
-        )
-        self._free = size
-        self._line: deque[asyncio.Future[None]] = deque()
+    def get_reset_query(self) -> str:
+        return "SELECT"
 
-    async def _acquire(
+
+class Pool:
+    """At most ``most`` connections, each opened when it is first needed. Who came first is served
+    first."""
+
+    def __init__(
         self,
-        timeout: float | None,  # noqa: ASYNC109
-    ) -> "PoolConnectionProxy[Record]":
-        """What every way to a connection goes through, in the order of coming: of asyncpg's own
-        queue whoever asks just then takes what is given back, and the first becomes the last."""
-        if self.taken:
-            await self._turn(timeout)
-        else:
-            self._free -= 1
+        opened: "Callable[[], Awaitable[Connection[Record]]]",
+        most: int,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.most, self.patience = most, patience
+        self._opened = opened
+        self._idle: list[Connection[Record]] = []
+        self._uses: dict[Connection[Record], int] = {}
+        self._free = most
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._deadlines = Deadlines[asyncio.Future[None]](self._lose)
+        self._beside: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Close them all: those in use when they are given back, or are not in time."""
+        with suppress(Busy, TimeoutError):  # who still has one, or is opening one, is broken off
+            for _ in range(self.most):
+                if self._free:
+                    self._free -= 1
+                else:
+                    await self._turn()
+        await asyncio.gather(*self._beside, *(self._closed(each) for each in self._idle))
+        for each in self._uses:
+            each.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncGenerator[Connection[Record]]":
+        """One connection, for the block. Raises as ``acquire``."""
+        connection = await self.acquire()
         try:
-            ready = self._has_one_ready()
-            return await super()._acquire(None if ready else timeout)  # type: ignore[misc] # not in the stubs
+            yield connection
+        except BaseException:
+            self.release(connection, broken=True)
+            raise
+        self.release(connection)
+
+    async def acquire(self) -> "Connection[Record]":
+        """One connection, until ``release``. Raises Busy where too many wait already or all are in
+        use for too long, and what asyncpg raises where none can be opened."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn()
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+                del self._uses[connection]
+            async with asyncio.timeout(self.patience):
+                connection = await self._opened()
         except BaseException:
             self._next()
             raise
+        self._uses[connection] = 0
+        return connection
 
-    async def _turn(self, seconds: float | None) -> None:
-        """Returns when a connection is there for this one. ``asyncio.timeout`` would take longer
-        than all the rest of waiting."""
-        if self.waiting >= MOST_WAITING:
-            raise Busy(f"{MOST_WAITING} requests wait for a connection already")
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-        self._line.append(turn)
-        patience = loop.call_later(seconds, self._lose, turn, seconds) if seconds else None
-        try:
-            await turn
-        except BaseException:
-            if _has_come(turn):  # just as its request was cancelled
-                self._next()
-            elif turn in self._line:
-                self._line.remove(turn)
-            raise
-        finally:
-            if patience:
-                patience.cancel()
+    def release(self, connection: "Connection[Record]", *, broken: bool = False) -> None:
+        """Give it back; ``broken`` says that what was done on it may not have come to its end."""
+        if broken or connection.is_in_transaction():
+            self._do_beside(self._cleared(connection))
+        else:
+            self._return(connection)
 
-    def _lose(self, turn: asyncio.Future[None], seconds: float) -> None:
-        if not turn.done():
-            turn.set_exception(self._late(seconds))
+    @property
+    def open(self) -> int:
+        """Connections."""
+        return len(self._uses)
 
-    def _late(self, seconds: float) -> Exception:
-        if self.get_size() - self.get_idle_size() < self.get_max_size():
-            return TimeoutError()  # nobody has them: they cannot be opened
-        return Busy(f"no connection was free within {seconds:g} seconds")
-
-    def _next(self) -> None:
-        """A connection is there for whoever is first in the line."""
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
+    @property
+    def idle(self) -> int:
+        """Of these, those that nobody uses."""
+        return len(self._idle)
 
     @property
     def taken(self) -> bool:
@@ -117,45 +137,84 @@ class BoundedPool(asyncpg.Pool):
         """Requests in the queue."""
         return len(self._line)
 
-    def _has_one_ready(self) -> bool:
-        """Whether the next connection is open and idle."""
-        idle: list[Any] = self._queue._queue  # type: ignore[attr-defined] # the one released last is the last
-        return bool(idle) and bool(idle[-1].is_connected())
+    # The line
 
-    async def release(
-        self,
-        connection: "PoolConnectionProxy[Record]",
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> None:
-        """Where nothing is left to be cleaned up, at once: a task and a timeout for it cost more
-        than the way through the pool."""
+    async def _turn(self) -> None:
+        """Returns when one of the connections is this one's, open or to be opened."""
+        if self._free:
+            self._free -= 1
+            return
+        if self.waiting >= MOST_WAITING:
+            raise Busy(f"{MOST_WAITING} requests wait for a connection already")
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        self._deadlines.begin(turn, self.patience)
         try:
-            if self._is_clean(connection):
-                connection._con._on_release()  # type: ignore[attr-defined]
-                connection._holder._timeout = None  # type: ignore[attr-defined]
-                connection._holder._release()  # type: ignore[attr-defined]
-            else:
-                await super().release(connection, timeout=timeout)
+            await turn
+        except BaseException:
+            if _has_come(turn):  # just as its request was cancelled
+                self._next()
+            elif turn in self._line:
+                self._line.remove(turn)
+            raise
         finally:
-            self._next()
+            self._deadlines.end(turn)
 
-    def _is_clean(self, connection: "PoolConnectionProxy[Record]") -> bool:
-        """Whether it can go on as it is."""
-        inner, holder = connection._con, connection._holder  # type: ignore[attr-defined]
-        return not (
-            inner is None
-            or inner.is_closed()
-            or inner.is_in_transaction()
-            or inner._protocol._is_cancelling()
-            or inner._protocol.queries_count >= MOST_QUERIES
-            or holder._generation != self._generation  # type: ignore[attr-defined]
-        )
+    def _lose(self, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            turn.set_exception(self._too_late())
+
+    def _too_late(self) -> Exception:
+        if self.open - self.idle < self.most:
+            return TimeoutError()  # nobody has them: they cannot be opened
+        return Busy(f"no connection was free within {self.patience:g} seconds")
+
+    def _next(self) -> None:
+        """A connection is there for whoever is first in the line."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    # The way back
+
+    def _return(self, connection: "Connection[Record]") -> None:
+        self._uses[connection] += 1
+        if connection.is_closed():
+            del self._uses[connection]
+        elif self._uses[connection] >= MOST_USES:
+            self._do_beside(self._closed(connection))
+        else:
+            self._idle.append(connection)
+        self._next()
+
+    async def _cleared(self, connection: "Connection[Record]") -> None:
+        """Bring back one that was left in the middle of something."""
+        try:
+            if not connection.is_closed():
+                await connection.reset(timeout=self.patience)
+        except Exception:  # whatever ails it, there will be another
+            connection.terminate()
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._return(connection)
+
+    async def _closed(self, connection: "Connection[Record]") -> None:
+        del self._uses[connection]
+        try:
+            await connection.close(timeout=self.patience)
+        except (OSError, TimeoutError):
+            connection.terminate()
+
+    def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
 
 def _has_come(turn: asyncio.Future[None]) -> bool:
     return turn.done() and not turn.cancelled() and turn.exception() is None
-
-
-async def _keep(connection: "Connection[Record]") -> None:
-    """Leave a released connection as it is: every setting of ours ends with its transaction."""

@@ -14,7 +14,7 @@ SQL here: every value is a parameter.
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from string import Formatter
 from typing import Any, Generic, LiteralString, NamedTuple, TypeVar
 
@@ -37,6 +37,11 @@ class Fragment(NamedTuple):
     values: Key = ()
 
 
+@lru_cache(maxsize=1_000)
+def parameter(number: int) -> str:
+    return f"${number}"
+
+
 class Statement:
     """The parameters of a statement in the making."""
 
@@ -45,7 +50,7 @@ class Statement:
 
     def bind(self, value: object) -> str:
         self.values.append(value)
-        return f"${len(self.values)}"
+        return parameter(len(self.values))
 
     def write(self, fragment: Fragment) -> str:
         return fragment.text.format(*map(self.bind, fragment.values))
@@ -105,7 +110,7 @@ class Relation(Generic[R]):
         return tuple(dict.fromkeys(found))
 
     @cached_property
-    def _pieces(self) -> list[str | Hole]:
+    def pieces(self) -> list[str | Hole]:
         """The text with the row's columns in it, and the holes between."""
         holes = {hole.name: hole for hole in self.holes}
         found: list[str | Hole] = []
@@ -117,10 +122,7 @@ class Relation(Generic[R]):
 
     def select(self, fill: Sequence[str]) -> str:
         """The SELECT with its holes filled, in the order of ``holes``."""
-        filled = dict(zip(self.holes, fill, strict=True))
-        return "".join(
-            [piece if isinstance(piece, str) else filled[piece] for piece in self._pieces]
-        )
+        return _selected(self, tuple(fill))
 
     def columns(self, alias: str, only: Columns = None) -> list[str]:
         """The row's columns of ``alias``, which is this SELECT; ``only`` those that are wanted."""
@@ -137,6 +139,14 @@ class Many(Relation[R]):
     """A relation that finds any number of rows; ``tie`` is a column unique among them."""
 
     tie: str = "id"
+
+
+@lru_cache(maxsize=5_000)
+def _selected(relation: Relation[Any], fill: tuple[str, ...]) -> str:
+    filled = dict(zip(relation.holes, fill, strict=True))
+    return "".join(
+        [piece if isinstance(piece, str) else filled[piece] for piece in relation.pieces]
+    )
 
 
 @cache

@@ -11,13 +11,12 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, LiteralString, NamedTuple, TypeVar
 
-import asyncpg
-
-from db.errors import Unavailable, refusal_of
+from db.errors import Unavailable
+from db.pools import Pool
 from db.secrets import Secrets
-from db.session import POSITION, Database, Reads, Viewer, as_login, pool_of
+from db.session import POSITION, Database, Reads, Viewer, alone, as_login, pool_of
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
@@ -107,7 +106,7 @@ class Replica:
 
     # Looking
 
-    async def keep_looking(self, pool: "asyncpg.Pool[Record]", report: Report) -> None:
+    async def keep_looking(self, pool: Pool, report: Report) -> None:
         """Find out how far it is behind, for as long as the process runs."""
         served = False
         while True:
@@ -123,11 +122,10 @@ class Replica:
                 report("the replica answers reads" if serves else "the primary answers all reads")
             await asyncio.sleep(LOOK)
 
-    async def look(self, pool: "asyncpg.Pool[Record]") -> None:
+    async def look(self, pool: Pool) -> None:
         unsure, at = dict(self._unsure), time.monotonic()
-        with refusal_of():
-            position: int = await self._primary.health.fetchval(POSITION)
-            replayed: int = await pool.fetchval(REPLAYED)
+        position: int = await alone(self._primary.health, POSITION)
+        replayed: int = await alone(pool, REPLAYED)
         self._settle(unsure, position)
         self._moments.append(Moment(at, position))
         seen = [moment.at for moment in self._moments if moment.position <= replayed]
@@ -149,9 +147,11 @@ async def replicated(
     report: Report,
     *,
     most_behind: float,
-    **pool: Any,
+    size: int,
+    statement_timeout: float,
+    statement_cache: int,
 ) -> AsyncGenerator[Replica]:
-    """The replica at ``url``, one server, watched while the block lasts. ``pool`` as ``pool_of``.
+    """The replica at ``url``, one server, watched while the block lasts.
 
     It need not be there: while it is not, the primary answers.
     """
@@ -161,10 +161,10 @@ async def replicated(
         await replica.check(connection)
 
     async with (
-        pool_of(login, init=check, **pool) as api,
-        pool_of(login, **pool | {"size": 1}) as looking,
+        pool_of(login, size, statement_timeout, statement_cache, check) as api,
+        pool_of(login, 1, statement_timeout, statement_cache) as looking,
     ):
-        replica = Replica(Reads(api, primary.seal, primary.patience), primary, most_behind)
+        replica = Replica(Reads(api, primary.seal), primary, most_behind)
         task = asyncio.create_task(replica.keep_looking(looking, report))
         try:
             yield replica

@@ -231,9 +231,9 @@ async def _call(
     execution_id, kept = keep
     given = (*database.seal.settings(viewer), *values)
     if not kept:
-        return await alone(database.api, database.patience, sql, given)
+        return await alone(database.api, sql, given)
     with refusal_of(), tracing.statement(sql):
-        async with database.api.acquire(timeout=database.patience) as connection:
+        async with database.api.connection() as connection:
             async with connection.transaction():
                 answer: str = await connection.fetchval(sql, *given)
                 id = execution_id or msgspec.json.decode(answer, type=Run).execution_id

@@ -8,22 +8,23 @@ the proof fits (``migrations/``), so a value left over on a connection is worth 
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+import asyncpg
+
 from db import tracing
 from db.errors import BadValue, refusal_of
-from db.pools import PATIENCE, BoundedPool
+from db.pools import Lasting, Pool
 from db.sealing import Sealing
 from db.secrets import Secrets
 from db.waiting import Waiting
 
 if TYPE_CHECKING:
-    from asyncpg import Pool, Record
-    from asyncpg.pool import PoolConnectionProxy
+    from asyncpg import Connection, Record
 
 PROOF_SECONDS = 60
 REUSED_SECONDS = 10
@@ -132,7 +133,7 @@ class Session:
     def __init__(self, database: "Reads", viewer: Viewer) -> None:
         self.viewer, self.statements = viewer, 0
         self._database, self._lock, self._stack = database, asyncio.Lock(), AsyncExitStack()
-        self._connection: PoolConnectionProxy[Record] | None = None
+        self._connection: Connection[Record] | None = None
         self._fault: Exception | None = None
 
     async def fetch(self, sql: str, values: Sequence[object] = ()) -> "list[Record]":
@@ -158,16 +159,15 @@ class Session:
     async def end(self) -> None:
         """Give the moment up; a loader that still waits is refused."""
         async with self._lock:
-            self._fault = self._fault or SessionEnded()
+            fault, self._fault = self._fault, self._fault or SessionEnded()
             self._connection = None
             with refusal_of():
-                await self._stack.aclose()
+                # What was broken off at its beginning is no transaction yet, but may become one.
+                await self._stack.__aexit__(type(fault) if fault else None, fault, None)
 
-    async def _begin(self) -> "PoolConnectionProxy[Record]":
+    async def _begin(self) -> "Connection[Record]":
         database = self._database
-        connection = await self._stack.enter_async_context(
-            database.api.acquire(timeout=database.patience)
-        )
+        connection = await self._stack.enter_async_context(database.api.connection())
         await self._stack.enter_async_context(
             connection.transaction(isolation="repeatable_read", readonly=True)
         )
@@ -177,10 +177,23 @@ class Session:
 
 
 class Writing:
-    """One viewer's transaction that writes; everything or nothing of it stays."""
+    """One viewer's transaction that writes; everything or nothing of it stays.
 
-    def __init__(self, connection: "PoolConnectionProxy[Record]", viewer: Viewer) -> None:
-        self.viewer, self._connection = viewer, connection
+    Once it has ended it takes no statement: its connection is another viewer's by then.
+    """
+
+    def __init__(self, connection: "Connection[Record]", viewer: Viewer) -> None:
+        self.viewer, self._held = viewer, connection
+        self._over = False
+
+    @property
+    def _connection(self) -> "Connection[Record]":
+        if self._over:
+            raise RuntimeError("the transaction has ended")
+        return self._held
+
+    def close(self) -> None:
+        self._over = True
 
     async def fetch(self, sql: str, *values: object) -> "list[Record]":
         with refusal_of(), tracing.statement(sql):
@@ -198,43 +211,38 @@ class Writing:
 class Reads:
     """What is read as a viewer, on one server: through the pool ``api``."""
 
-    def __init__(self, api: BoundedPool, seal: Seal, patience: float = PATIENCE) -> None:
-        self.api, self.seal, self.patience = api, seal, patience
+    def __init__(self, api: Pool, seal: Seal) -> None:
+        self.api, self.seal = api, seal
         self._waiting = Waiting()
 
     def reading(self, viewer: Viewer) -> Session:
         return Session(self, viewer)
 
-    async def answer(self, viewer: Viewer, query: str, values: Sequence[object]) -> bytes:
-        """Run a compiled plan, one JSON value, in one round trip."""
-        statement = bound(query, len(values))
+    def answer(
+        self, viewer: Viewer, query: str, values: Sequence[object]
+    ) -> Coroutine[Any, Any, bytes]:
+        """Run a query, one JSON value, in one round trip."""
+        return self.run(viewer, bound(query, len(values)), values)
+
+    def run(
+        self, viewer: Viewer, statement: str, values: Sequence[object]
+    ) -> Coroutine[Any, Any, bytes]:
+        """Run what ``bound`` made of a query."""
+
+        def read(begun: Callable[[], None] | None = None) -> Coroutine[Any, Any, bytes]:
+            given = (*values, *self.seal.settings(viewer))
+            return alone(self.api, statement, given, begun=begun)
+
         if not self.api.taken:
-            return await self._read(statement, viewer, values)
-        return await self._waiting.share(
-            (viewer, query, repr(values)),
-            lambda begun: self._read(statement, viewer, values, begun=begun),
-        )
+            return read()
+        return self._waiting.share((viewer, statement, *map(_as_key, values)), read)
 
     async def explain(self, viewer: Viewer, query: str, values: Sequence[object]) -> str:
-        """How PostgreSQL runs a compiled plan: EXPLAIN ANALYZE, with this viewer's policies."""
+        """How PostgreSQL runs a query: EXPLAIN ANALYZE, with this viewer's policies."""
         sql = f"EXPLAIN (ANALYZE, BUFFERS) {bound(query, len(values))}"
-        rows = await self._read(sql, viewer, values, every_row=True)
-        return "\n".join(row[0] for row in rows)
-
-    async def _read(
-        self,
-        statement: str,
-        viewer: Viewer,
-        values: Sequence[object],
-        *,
-        every_row: bool = False,
-        begun: Callable[[], None] | None = None,
-    ) -> Any:
-        """``alone``, for a statement that binds the viewer."""
         given = (*values, *self.seal.settings(viewer))
-        return await alone(
-            self.api, self.patience, statement, given, every_row=every_row, begun=begun
-        )
+        rows = await alone(self.api, sql, given, every_row=True)
+        return "\n".join(row[0] for row in rows)
 
 
 class Database(Reads):
@@ -247,16 +255,15 @@ class Database(Reads):
 
     def __init__(
         self,
-        api: BoundedPool,
-        auth: "Pool[Record]",
-        worker: "Pool[Record]",
+        api: Pool,
+        auth: Pool,
+        worker: Pool,
         seal: Seal,
         sealing: Sealing,
         *,
-        health: "Pool[Record]",
-        patience: float = PATIENCE,
+        health: Pool,
     ) -> None:
-        super().__init__(api, seal, patience)
+        super().__init__(api, seal)
         self.auth, self.worker, self.health = auth, worker, health
         self.sealing = sealing
 
@@ -264,13 +271,11 @@ class Database(Reads):
     async def writing(self, viewer: Viewer, client: Client = NOWHERE) -> AsyncGenerator[Writing]:
         """A transaction as ``viewer``, committed at the end of the block."""
         with refusal_of():
-            async with (
-                self.api.acquire(timeout=self.patience) as connection,
-                connection.transaction(),
-            ):
+            async with self.api.connection() as connection, connection.transaction():
                 await connection.fetchval(BIND_VIEWER, *self.seal.settings(viewer))
                 await connection.fetchval(BIND_CLIENT, client.address, client.user_agent)
-                yield Writing(connection, viewer)
+                with closing(Writing(connection, viewer)) as transaction:
+                    yield transaction
 
     @asynccontextmanager
     async def signing_in(
@@ -295,31 +300,33 @@ class Database(Reads):
 
     async def as_worker(self, sql: str, *values: object) -> "list[Record]":
         """Rows of one statement of the login that may read sealed credentials."""
-        return await alone(self.worker, self.patience, sql, values, every_row=True)
+        return await alone(self.worker, sql, values, every_row=True)
 
     @asynccontextmanager
-    async def _without_viewer(self, pool: "Pool[Record]") -> AsyncGenerator[Writing]:
+    async def _without_viewer(self, pool: Pool) -> AsyncGenerator[Writing]:
         with refusal_of():
-            async with pool.acquire(timeout=self.patience) as connection, connection.transaction():
-                yield Writing(connection, ANONYMOUS)
+            async with pool.connection() as connection, connection.transaction():
+                with closing(Writing(connection, ANONYMOUS)) as transaction:
+                    yield transaction
 
     async def ready(self) -> None:
         """Raises Unavailable unless the database answers."""
-        with refusal_of():
-            await self.health.fetchval("SELECT 1")
+        await alone(self.health, "SELECT 1")
 
     async def position(self) -> int:
         """How far the database's log (WAL) has come: behind all that was committed before."""
-        with refusal_of():
-            async with self.api.acquire(timeout=self.patience) as connection:
-                return await connection.fetchval(POSITION)
+        return await alone(self.api, POSITION)
+
+
+def _as_key(value: object) -> object:
+    """The same for the same value of the same type."""
+    return value if isinstance(value, UUID | str) else (repr(value),)
 
 
 async def alone(
-    pool: "Pool[Record]",
-    patience: float,
+    pool: Pool,
     statement: str,
-    values: Sequence[object],
+    values: Sequence[object] = (),
     *,
     every_row: bool = False,
     begun: Callable[[], None] | None = None,
@@ -329,24 +336,17 @@ async def alone(
     ``begun`` is called when it no longer waits for a connection.
     """
     with refusal_of(), tracing.statement(statement):
-        connection = await pool.acquire(timeout=patience)
+        connection = await pool.acquire()
         try:
             if begun:
                 begun()
             fetch = connection.fetch if every_row else connection.fetchval
-            return await fetch(statement, *values)
+            found = await fetch(statement, *values)
         except BaseException:
-            await _made_clean(connection)
+            pool.release(connection, broken=True)
             raise
-        finally:
-            await pool.release(connection)
-
-
-async def _made_clean(connection: "PoolConnectionProxy[Record]") -> None:
-    """Where it is broken off while it prepares, or a value cannot be sent, asyncpg sends no Sync:
-    the implicit transaction would still be open for whoever has the connection next."""
-    if not connection.is_closed():
-        await connection.execute("SELECT")
+        pool.release(connection)
+        return found
 
 
 SERVER_SETTINGS = {
@@ -379,7 +379,7 @@ async def connect(
     seconds; ``statement_cache`` must be 0 behind PgBouncer in transaction mode.
     """
 
-    def pool(login: str, size: int) -> BoundedPool:
+    def pool(login: str, size: int) -> Pool:
         return pool_of(as_login(url, login, secrets), size, statement_timeout, statement_cache)
 
     async with (
@@ -392,17 +392,29 @@ async def connect(
 
 
 def pool_of(
-    url: str, size: int, statement_timeout: float, statement_cache: int, **options: Any
-) -> BoundedPool:
-    """Connections with our settings."""
+    url: str,
+    size: int,
+    statement_timeout: float,
+    statement_cache: int,
+    check: "Callable[[Connection[Record]], Awaitable[None]] | None" = None,
+) -> Pool:
+    """Connections with our settings; ``check`` looks at each new one."""
     milliseconds = str(round(statement_timeout * 1000))
-    return BoundedPool(
-        url,
-        size,
-        statement_cache_size=statement_cache,
-        server_settings=SERVER_SETTINGS | {"statement_timeout": milliseconds},
-        **options,
-    )
+
+    async def opened() -> "Connection[Record]":
+        connection = await asyncpg.connect(
+            url,
+            statement_cache_size=statement_cache,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            connection_class=Lasting,
+            server_settings=SERVER_SETTINGS | {"statement_timeout": milliseconds},
+        )
+        if check:
+            await check(connection)
+        return connection
+
+    return Pool(opened, size)
 
 
 def as_login(url: str, login: str, secrets: Secrets) -> str:

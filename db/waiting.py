@@ -26,16 +26,11 @@ class Waiting:
         self, key: object, read: Callable[[Callable[[], None]], Coroutine[Any, Any, T]]
     ) -> T:
         """What ``read`` finds, which calls what it is given as soon as it begins."""
-        while (along := self._reads.get(key)) is not None:
-            along.append(future := get_running_loop().create_future())
+        while (others := self._reads.get(key)) is not None:
+            others.append(future := get_running_loop().create_future())
             found = await future
             if found is not GIVEN_UP:
                 return found
-        return await self._read(key, read)
-
-    async def _read(
-        self, key: object, read: Callable[[Callable[[], None]], Coroutine[Any, Any, T]]
-    ) -> T:
         along = self._reads[key] = Along()
 
         def begun() -> None:

@@ -6,20 +6,19 @@ client, and it is on every line that the request causes.
 
 import re
 import time
-from functools import cache, lru_cache
+from functools import lru_cache
+from itertools import count
 from secrets import token_hex
 from urllib.parse import quote
 
-import structlog
-from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from graphql_api import metrics, tracing
+from graphql_api import log, metrics, tracing
 from graphql_api.told import begin
 
-log = structlog.stdlib.get_logger("graphql_api.access")
-
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NAMED = "graphql_api.headers"
+"""Where a scope keeps its headers by their names."""
 A_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
 
 
@@ -28,24 +27,23 @@ def operation_name(given: str | None) -> str | None:
     return given if given is not None and A_NAME.fullmatch(given) else None
 
 
+_PROCESS, _NUMBERS = token_hex(8), count()
+
+
 def new_request_id() -> str:
-    return token_hex(16)
+    return f"{_PROCESS}{next(_NUMBERS):016x}"
 
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The first header of this name, which is in lower case."""
-    for given, value in scope["headers"]:
-        if given == name:
-            return value.decode("latin-1")
-    return None
+    named = scope.get(NAMED)
+    if named is None:
+        named = scope[NAMED] = dict(reversed(scope["headers"]))
+    value: bytes | None = named.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 _quoted = lru_cache(maxsize=100)(quote)
-
-
-@cache
-def _counter(status: int) -> Counter:
-    return metrics.STATUSES.labels(str(status))
 
 
 class AccessLog:
@@ -63,18 +61,15 @@ class AccessLog:
         begin(request_id)
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
-        else:
-            await self._logged(request_id, scope, receive, send)
-
-    async def _logged(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         began, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                told = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-                message = {**message, "headers": told}
+                told = b"x-request-id", request_id.encode()
+                message["headers"] = [*message.get("headers", ()), told]
             await send(message)
 
         try:
@@ -83,7 +78,7 @@ class AccessLog:
                 await self._app(scope, receive, answer)
                 tracing.note(span, http__response__status_code=status)
         finally:
-            _counter(status).inc()
+            metrics.responded(status)
             log.info(
                 "request",
                 method=scope["method"],

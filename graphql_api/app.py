@@ -10,10 +10,10 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Lifespan
+from starlette.types import Lifespan, Scope
 
 from db.maintenance import keep_maintaining
 from db.replica import Replica, replicated
@@ -24,7 +24,7 @@ from db.streams import reading_streams
 from graphql_api import graphiql, health, http, metrics, sse, tracing, websocket
 from graphql_api.access import AccessLog
 from graphql_api.auth import asker_of
-from graphql_api.direct import Direct
+from graphql_api.direct import WithShortcut, within
 from graphql_api.draining import Draining, LastAnswers
 from graphql_api.execute import Executor
 from graphql_api.limits import Limits
@@ -86,14 +86,16 @@ def create_app(settings: Settings) -> Starlette:
 def answering(settings: Settings, draining: Draining, lifespan: Lifespan[Starlette]) -> Starlette:
     """The routes, and what every request goes through; the lifespan gives it its state."""
     at_graphql = over_http(settings, draining)
-    return Starlette(
+    middleware = [
+        Middleware(LastAnswers, draining),
+        Middleware(AccessLog),
+        *http.cors(settings.allowed_origins, http.Rules()),
+    ]
+    return WithShortcut(
+        "/graphql",
+        within(middleware, at_graphql),
         routes=routes(settings, draining, at_graphql),
-        middleware=[
-            Middleware(LastAnswers, draining),
-            Middleware(AccessLog),
-            *http.cors(settings.allowed_origins, http.Rules()),
-            Middleware(Direct, "/graphql", at_graphql),
-        ],
+        middleware=middleware,
         lifespan=lifespan,
     )
 
@@ -299,8 +301,8 @@ def service(settings: Settings, resources: Resources) -> Service:
     return Service(executor, identify, session_end)
 
 
-def _service(connection: HTTPConnection) -> Service:
-    return connection.app.state.service
+def _service(scope: Scope) -> Service:
+    return scope["app"].state.service
 
 
 async def _metrics(request: Request) -> Response:

@@ -180,10 +180,14 @@ class Cost:
 
     def __call__(self, variables: Mapping[str, Any], cut: int | None = None) -> int:
         """``variables`` as given or coerced; ``cut`` is the size that longer pages are cut to."""
+        if self._whole.fixed is not None and cut is None:
+            return self._whole.fixed.once
         return self._whole.weight(Asked({**self._defaults, **variables}, cut)).once
 
     def longest_page(self, variables: Mapping[str, Any]) -> tuple[int, FieldNode | None]:
         """The most rows that any field asks for, and the field."""
+        if not self._pages:
+            return self._longest
         asked = Asked({**self._defaults, **variables})
         found = [(size.rows(asked), size.node) for size in self._pages]
         return max([self._longest, *found], key=lambda each: each[0])

@@ -7,7 +7,7 @@ connection; only then does the server stop listening, finish what runs, and exit
 
 import asyncio
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -77,14 +77,13 @@ class LastAnswers:
     def __init__(self, app: ASGIApp, draining: Draining) -> None:
         self._app, self._draining = app, draining
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or not self._draining.begun.is_set():
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        await self._app(scope, receive, answer)
+        return self._app(scope, receive, answer)

@@ -19,8 +19,9 @@ from graphql.execution.values import VariableValues
 
 from db import tracing
 from db.errors import BadValue, Unavailable
-from db.plan import broken, write
+from db.plan import broken
 from db.relation import InvalidArgument
+from db.replica import Replica
 from db.session import Reads
 from graphql_api import budgets, metrics
 from graphql_api.arguments import Request
@@ -48,6 +49,18 @@ A_POSITION = re.compile(r"[0-9a-f]{1,15}")
 
 Path = Literal["compiled", "loaders"]
 Read = TypeVar("Read")
+
+
+class Run(msgspec.Struct):
+    """One run of an operation: its cost, how that is told, and after which position it reads."""
+
+    document: Document
+    variables: VariableValues
+    cost: int
+    asker: Asker
+    changes: bool = False
+    after: int = 0
+    told: bytes | None = None
 
 
 class Executor:
@@ -87,53 +100,41 @@ class Executor:
             return refused(fault.errors)
         try:
             with tracing.span("graphql", "graphql.operation.type", document.counted.kind):
-                answer = await self._answered(document, body, asker, only_queries)
-        except BudgetExceeded:
+                run = self._run(document, body, asker, only_queries)
+                if self._resources.budgets:
+                    run.told = await budgets.spend(self._resources.budgets, asker, run.cost)
+                if run.changes:
+                    answer = await self._mutated(run)
+                else:
+                    try:
+                        return await self._planned(run, began)
+                    except Declined as declined:
+                        metrics.QUERIES.labels("loaders", declined.reason).inc()
+                    answer = await self._first(asker, run.after, partial(self._loaded, run))
+        except RequestFault as fault:
             document.counted.refused.inc()
-            raise
+            if isinstance(fault, BudgetExceeded):
+                raise
+            return refused(fault.errors)
         except BaseException:
             document.counted.failed.inc()
             raise
-        if answer.executed:
-            document.counted.answered(perf_counter() - began, faulty=answer.faulty)
-        else:
-            document.counted.refused.inc()
+        document.counted.answered(perf_counter() - began, faulty=answer.faulty)
         return answer
 
-    async def _answered(
-        self, document: Document, body: Body, asker: Asker, only_queries: bool
-    ) -> Answer:
-        try:
-            variables, cost = self._documents.variables(document, body.variables or {})
-            if only_queries and document.operation.operation is not OperationType.QUERY:
-                raise request_fault("Send this operation by POST.", "METHOD_NOT_ALLOWED")
-            if document.operation.operation is OperationType.SUBSCRIPTION:
-                raise request_fault(
-                    "Subscribe over a WebSocket (graphql-transport-ws).", "NOT_A_SUBSCRIPTION_ROUTE"
-                )
-            changes = document.operation.operation is OperationType.MUTATION
-            after = 0 if changes else read_after(body)
-        except RequestFault as fault:
-            return refused(fault.errors)
-        told = await budgets.spend(self._resources.budgets, asker, cost)
-        if changes:
-            return await self._mutated(document, variables, asker, told)
-        answer = await self._read(document, variables, asker, after)
-        answer.body = budgets.spliced(answer.body, told)
-        return answer
-
-    async def _read(
-        self, document: Document, variables: VariableValues, asker: Asker, after: int
-    ) -> Answer:
-        try:
-            with tracing.span("plan"):
-                data = await self._planned(document, variables, asker, after)
-        except Declined as declined:
-            metrics.QUERIES.labels("loaders", declined.reason).inc()
-            read = partial(self._loaded, document, variables, asker)
-            return await self._first(asker, after, read)
-        metrics.PLANNED.inc()
-        return Answer(b'{"data":%b}' % data, "compiled")
+    def _run(self, document: Document, body: Body, asker: Asker, only_queries: bool) -> Run:
+        """Raises RequestFault."""
+        variables, cost = self._documents.variables(document, body.variables or {})
+        kind = document.operation.operation
+        if only_queries and kind is not OperationType.QUERY:
+            raise request_fault("Send this operation by POST.", "METHOD_NOT_ALLOWED")
+        if kind is OperationType.SUBSCRIPTION:
+            raise request_fault(
+                "Subscribe over a WebSocket (graphql-transport-ws).", "NOT_A_SUBSCRIPTION_ROUTE"
+            )
+        if kind is OperationType.MUTATION:
+            return Run(document, variables, cost, asker, changes=True)
+        return Run(document, variables, cost, asker, after=read_after(body))
 
     async def subscribe(self, body: Body, asker: Asker) -> AsyncGenerator[bytes]:
         """The responses of a subscription, each encoded; the first tells what it cost. Raises
@@ -161,29 +162,35 @@ class Executor:
         """
         document = self._documents.of(body)
         variables, _ = self._documents.variables(document, body.variables or {})
-        sql, values = self._written(self._plan(document, variables), variables, asker)
-        return sql, await self._resources.database.explain(asker.viewer, sql, values)
+        plan, request = self._plan(document, variables), Request(variables, asker)
+        sql = plan.query(request)
+        return sql, await self._resources.database.explain(asker.viewer, sql, request.values)
 
-    async def _planned(
-        self, document: Document, variables: VariableValues, asker: Asker, after: int
-    ) -> bytes:
-        """The data, as the plan answers. Raises Declined where it steps aside."""
+    async def _planned(self, run: Run, began: float) -> Answer:
+        """The answer by the plan. Raises Declined where it steps aside."""
+        document, variables, asker = run.document, run.variables, run.asker
         plan = self._plan(document, variables)
         beside = await self._beside(plan.beside, variables, asker) if plan.beside else None
-        began = perf_counter()
-        sql, values = self._written(plan, variables, asker)
+        writing = perf_counter()
+        request = Request(variables, asker)
+        statement = plan.statement(request)
         written = perf_counter()
+
+        def read(reads: Reads) -> Awaitable[bytes]:
+            return reads.run(asker.viewer, statement, request.values)
+
         try:
-            data = await self._first(
-                asker, after, lambda reads: reads.answer(asker.viewer, sql, values)
-            )
+            with tracing.span("plan"):
+                data = await self._first(asker, run.after, read)
         except BadValue:
             raise Declined("bad value") from None
-        metrics.WRITE.observe(written - began)
-        metrics.DATABASE.observe(perf_counter() - written)
         if broken(data):
             raise Declined("broken promise")
-        return merged(plan.keys, data, beside) if beside else data
+        if beside:
+            data = merged(plan.keys, data, beside)
+        now = perf_counter()
+        metrics.read(metrics.Read(document.counted, now - began, written - writing, now - written))
+        return Answer(budgets.spliced(b'{"data":%b}' % data, run.told), "compiled")
 
     async def _beside(
         self, document: DocumentNode, variables: VariableValues, asker: Asker
@@ -195,16 +202,6 @@ class Executor:
         if "errors" in told:
             raise Declined("error in Python")
         return told["data"]
-
-    def _written(
-        self, plan: Plan, variables: VariableValues, asker: Asker
-    ) -> tuple[str, list[object]]:
-        """The statement of one request. Raises Declined."""
-        request = Request(variables, asker)
-        try:
-            return write(plan.sql, request), request.values
-        except (InvalidArgument, GraphQLError):
-            raise Declined("bad argument") from None
 
     def _plan(self, document: Document, variables: VariableValues) -> Plan:
         """Raises Declined."""
@@ -230,30 +227,32 @@ class Executor:
         except (InvalidArgument, GraphQLError):
             return Declined("bad argument")
 
-    async def _first(
+    def _first(
         self, asker: Asker, after: int, read: Callable[[Reads], Awaitable[Read]]
-    ) -> Read:
+    ) -> Awaitable[Read]:
         """What is read where it may be read: on the replica, or from the database itself."""
-        replica = self._resources.replica
-        if replica is None:
-            return await read(self._resources.database)
+        if self._resources.replica is None:
+            return read(self._resources.database)
+        return self._first_there(self._resources.replica, asker, after, read)
+
+    async def _first_there(
+        self, replica: Replica, asker: Asker, after: int, read: Callable[[Reads], Awaitable[Read]]
+    ) -> Read:
         found, there = await replica.first(asker.viewer, after, read)
         metrics.READS.labels("replica" if there else "primary").inc()
         return found
 
-    async def _mutated(
-        self, document: Document, variables: VariableValues, asker: Asker, cost: bytes | None
-    ) -> Answer:
+    async def _mutated(self, run: Run) -> Answer:
         """What a mutation did; and after what moment its asker is to read, if not at any."""
-        context, replica = Context(self._resources, asker), self._resources.replica
-        kept = document.selections(variables)
+        context, replica = Context(self._resources, run.asker), self._resources.replica
+        kept = run.document.selections(run.variables)
         try:
-            told = await self._executed(document.bare, variables, context, kept)
+            told = await self._executed(run.document.bare, run.variables, context, kept)
         finally:
             if replica:
                 replica.wrote(context.asker.viewer)
         position = await replica.moment_of(context.asker.viewer) if replica else None
-        extensions = budgets.extension(cost)
+        extensions = budgets.extension(run.told)
         if position is not None:
             extensions[READ_AFTER] = f"{position:x}"
         if extensions:
@@ -261,14 +260,13 @@ class Executor:
         with metrics.ENCODE.time():
             return Answer(encode(told), "loaders", faulty="errors" in told)
 
-    async def _loaded(
-        self, document: Document, variables: VariableValues, asker: Asker, reads: Reads
-    ) -> Answer:
-        context = Context(self._resources, asker, reads)
-        kept = document.selections(variables)
-        told = await self._executed(document.bare, variables, context, kept)
+    async def _loaded(self, run: Run, reads: Reads) -> Answer:
+        context = Context(self._resources, run.asker, reads)
+        kept = run.document.selections(run.variables)
+        told = await self._executed(run.document.bare, run.variables, context, kept)
         with metrics.ENCODE.time():
-            return Answer(encode(told), "loaders", faulty="errors" in told)
+            body = budgets.spliced(encode(told), run.told)
+        return Answer(body, "loaders", faulty="errors" in told)
 
     async def _executed(
         self, document: DocumentNode, variables: VariableValues, context: Context, kept: Kept

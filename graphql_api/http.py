@@ -8,22 +8,22 @@ import asyncio
 import ipaddress
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as Headed
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from db.errors import Busy, OutOfRoom, TookTooLong, Unavailable
-from db.session import Client
+from db.session import Client, Viewer
 from graphql_api.access import header, operation_name
 from graphql_api.auth import KeyAsker
 from graphql_api.messages import (
@@ -38,6 +38,7 @@ from graphql_api.messages import (
     request_error,
     request_errors,
 )
+from graphql_api.timing import Clock
 from graphql_api.told import request_id, tell
 from resolvers.accounts import RateLimited
 from resolvers.context import Asker
@@ -75,14 +76,8 @@ class Rules:
 
 
 Headers = list[tuple[bytes, bytes]]
-
-
-class Response(NamedTuple):
-    """What goes back, as ASGI has it."""
-
-    status: int
-    headers: Headers
-    body: bytes
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 class Refused(Exception):
@@ -110,11 +105,11 @@ def cors(origins: Sequence[str], rules: Rules) -> list[Middleware]:
     ]
 
 
-def client_of(connection: HTTPConnection) -> Client:
+def client_of(scope: Scope) -> Client:
     """Where a request comes from: its connection, or what a trusted proxy said of it."""
-    host = connection.scope["client"][0] if connection.scope.get("client") else ""
-    agent = header(connection.scope, b"user-agent") or ""
-    return Client(_address(host[:60]), agent[:LONGEST_AGENT])
+    client = scope.get("client")
+    agent = header(scope, b"user-agent") or ""
+    return Client(_address(client[0][:60]) if client else "", agent[:LONGEST_AGENT])
 
 
 @lru_cache(maxsize=1_000)
@@ -129,52 +124,48 @@ def _address(host: str) -> str:
 class OverHttp:
     """The ASGI application at ``/graphql``. ``service`` finds who answers, for each request."""
 
-    def __init__(
-        self, service: Callable[[HTTPConnection], Service], rules: Rules | None = None
-    ) -> None:
+    def __init__(self, service: Callable[[Scope], Service], rules: Rules | None = None) -> None:
         self._service, self._rules = service, rules or Rules()
+        self._clock = Clock(self._rules.seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, headers, body = await self._respond(Request(scope, receive))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        return self._respond(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return Response(204, _raw({"Allow": self._rules.methods}), b"")
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            await _send(send, 204, _raw({"Allow": self._rules.methods}), b"")
+            return
         media = JSON
         try:
-            media = negotiated(header(request.scope, b"accept"))
-            answer, asker = await self._answer(request)
+            media = negotiated(header(scope, b"accept"))
+            answer, asker = await self._answer(scope, receive)
         except Exception as error:
             refused = error if isinstance(error, Refused) else explained(error)
-            return _response(refused.body, refused.status, media, _raw(refused.headers))
-        status = 200 if answer.executed or media == JSON else 400
-        return _response(answer.body, status, media, _told(answer, asker))
+            status, told, body = refused.status, _raw(refused.headers), refused.body
+        else:
+            status = 200 if answer.executed or media == JSON else 400
+            told, body = _told(answer, asker), answer.body
+        headers = [(b"content-length", b"%d" % len(body)), *ALWAYS[media], *told]
+        await _send(send, status, headers, body)
 
-    async def _answer(self, request: Request) -> tuple[Answer, Asker]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Answer, Asker]:
         """One clock for both: the arrival of the body, and the answer."""
-        limit, body = asyncio.timeout(self._rules.seconds), None
+        limit, body = self._clock.limit(), None
         try:
-            async with limit:
-                body = await self._read(request)
-                return await self._answered(request, body)
+            with limit:
+                body = await self._read(scope, receive)
+                service = self._service(scope)
+                asker = await service.identify(header(scope, b"authorization"), client_of(scope))
+                only_queries = scope["method"] == "GET"
+                self._check_type(service, body, only_queries)
+                tell(operation=operation_name(body.operation_name), viewer=_named(asker.viewer))
+                answer = await service.executor.answer(body, asker, only_queries=only_queries)
+                tell(plan=answer.by)
+                return answer, asker
         except TimeoutError as error:
-            if not limit.expired():
+            if not limit.expired:
                 raise
             raise TookTooLong if body else too_slow(self._rules.seconds) from error
-
-    async def _answered(self, request: Request, body: Body) -> tuple[Answer, Asker]:
-        service = self._service(request)
-        shown = header(request.scope, b"authorization")
-        asker = await service.identify(shown, client_of(request))
-        viewer = asker.viewer.user_id or asker.viewer.api_key_id
-        tell(operation=operation_name(body.operation_name), viewer=str(viewer) if viewer else None)
-        only_queries = request.method == "GET"
-        self._check_type(service, body, only_queries)
-        answer = await service.executor.answer(body, asker, only_queries=only_queries)
-        tell(plan=answer.by)
-        return answer, asker
 
     def _check_type(self, service: Service, body: Body, only_queries: bool) -> None:
         if not only_queries and body.query is not None and "subscription" not in body.query:
@@ -187,40 +178,43 @@ class OverHttp:
             said = "GET answers queries only. Send a mutation with POST."
             raise Refused(405, request_error(said, "METHOD_NOT_ALLOWED"), allow="POST")
 
-    async def _read(self, request: Request) -> Body:
-        if request.method == "POST":
-            _check_content(request)
-            raw = await self._read_bytes(request)
+    async def _read(self, scope: Scope, receive: Receive) -> Body:
+        method = scope["method"]
+        if method == "POST":
+            _check_content(scope)
+            raw = await self._read_bytes(scope, receive)
             if raw.lstrip()[:1] == b"[":
                 said = "One request holds one operation: send the others in requests of their own."
                 raise Refused(400, request_error(said, "BATCHING_NOT_SUPPORTED"))
-            body = _whole(lambda: read_body(raw))
-        elif request.method == "GET" and self._rules.get:
-            body = _whole(lambda: _read_query(request.query_params.multi_items()))
+            body = _whole(read_body, raw)
+        elif method == "GET" and self._rules.get:
+            body = _whole(_read_query, Request(scope).query_params.multi_items())
         else:
             allowed = self._rules.methods
-            said = f"{request.method} is not allowed here. Allowed: {allowed}."
+            said = f"{method} is not allowed here. Allowed: {allowed}."
             raise Refused(405, request_error(said, "METHOD_NOT_ALLOWED"), allow=allowed)
         if not body.has_document:
             said = "There is no `query`. Send the GraphQL document as a string of this name."
             raise Refused(400, request_error(said, "BAD_REQUEST"))
         return body
 
-    async def _read_bytes(self, request: Request) -> bytes:
-        raw, most = bytearray(), self._rules.most_bytes
-        declared = header(request.scope, b"content-length") or "0"
+    async def _read_bytes(self, scope: Scope, receive: Receive) -> bytes:
+        most = self._rules.most_bytes
+        declared = header(scope, b"content-length") or "0"
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > most:
             raise _too_large(most)
-        more = True
+        parts: list[bytes] = []
+        size, more = 0, True
         while more:
-            message = await request.receive()
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise Refused(400, request_error("The body broke off.", "BAD_REQUEST"))
-            raw += message.get("body", b"")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
             more = message.get("more_body", False)
-            if len(raw) > most:
+            if size > most:
                 raise _too_large(most)
-        return bytes(raw)
+        return b"".join(parts)
 
 
 def too_slow(seconds: float) -> Refused:
@@ -234,13 +228,13 @@ def _too_large(most: int) -> Refused:
     return Refused(413, told, connection="close")
 
 
-def _check_content(request: Request) -> None:
+def _check_content(scope: Scope) -> None:
     """Raises Refused unless the body is JSON in UTF-8: what no HTML form can send."""
-    given = header(request.scope, b"content-type")
+    given = header(scope, b"content-type")
     if given != JSON and not _is_json(given):
         said = f"The body must be JSON in UTF-8, with `Content-Type: {JSON}`."
         raise Refused(415, request_error(said, "UNSUPPORTED_MEDIA_TYPE"), accept_post=JSON)
-    if (header(request.scope, b"content-encoding") or "identity").lower() != "identity":
+    if (header(scope, b"content-encoding") or "identity").lower() != "identity":
         said = "The body must not be compressed."
         told = request_error(said, "UNSUPPORTED_MEDIA_TYPE")
         raise Refused(415, told, accept_encoding="identity")
@@ -255,9 +249,9 @@ def _is_json(given: str | None) -> bool:
     return headed.get_content_type() == JSON and str(charset).lower() in ("utf-8", "utf8")
 
 
-def _whole(read: Callable[[], Body]) -> Body:
+def _whole(read: Callable[[Given], Body], given: Given) -> Body:
     try:
-        return read()
+        return read(given)
     except Malformed as error:
         raise Refused(400, request_error(f"The request is {error}.", "BAD_REQUEST")) from error
 
@@ -308,14 +302,19 @@ def _liking(media: str, ranges: Mapping[str, float]) -> tuple[float, int, bool]:
     return 0.0, 0, False
 
 
+def _named(viewer: Viewer) -> str | None:
+    """Who it is, for the log."""
+    id = viewer.user_id or viewer.api_key_id
+    return str(id) if id else None
+
+
 def _told(answer: Answer, asker: Asker) -> Headers:
-    told = list(BY[answer.by])
-    if isinstance(asker, KeyAsker):
-        allowance = asker.allowance
-        policy = f'"hour";q={allowance.limit};w=3600'
-        left = _left(allowance.remaining, allowance.reset_at)
-        told += _raw({"RateLimit-Policy": policy, "RateLimit": left})
-    return told
+    if not isinstance(asker, KeyAsker):
+        return BY[answer.by]
+    allowance = asker.allowance
+    policy = f'"hour";q={allowance.limit};w=3600'
+    left = _left(allowance.remaining, allowance.reset_at)
+    return [*BY[answer.by], *_raw({"RateLimit-Policy": policy, "RateLimit": left})]
 
 
 def _left(requests: int, reset_at: datetime) -> str:
@@ -349,12 +348,9 @@ ALWAYS = {
 }
 
 
-def _response(body: bytes, status: int, media: str, headers: Headers) -> Response:
-    length = b"content-length", b"%d" % len(body)
-    return Response(status, [length, *ALWAYS[media], *headers], body)
-
-
-Result = TypeVar("Result")
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def in_time(answering: Awaitable[Result], seconds: float) -> Result:

@@ -7,10 +7,21 @@ once, not then.
 
 import asyncio
 import os
+from collections import Counter as Counts
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+)
 from prometheus_client.multiprocess import (
     MultiProcessCollector,
     mark_process_dead,  # pyright: ignore[reportUnknownVariableType]
@@ -19,16 +30,32 @@ from prometheus_client.multiprocess import (
 from db.errors import TookTooLong, Unavailable
 from db.maintenance import Done
 from db.partitions import backlog, upkeep
-from db.pools import BoundedPool
 from resolvers.context import Resources
 
 log = structlog.stdlib.get_logger("graphql_api.metrics")
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+MOST_PENDING = 1 if FOLDER in os.environ else 1_000
+"""Observations that are made together. Of several processes each makes them at once: a scrape of
+any tells of all."""
 OFTEN, SELDOM = 5.0, 12
 """Seconds between two looks at the pools, and looks between two at what waits in the database."""
 
 # Requests
+
+
+class _Settling:
+    """Has the registry settle what is pending before it looks at what was counted."""
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        settle()
+        return ()
+
+
+REGISTRY.register(_Settling())  # the first that is looked at
 
 REQUESTS = Counter(
     "graphql_requests",
@@ -73,6 +100,47 @@ WRITE = _STAGES.labels("write")
 DATABASE = _STAGES.labels("database")
 LOADERS = _STAGES.labels("loaders")
 ENCODE = _STAGES.labels("encode")
+
+
+class Read(NamedTuple):
+    """What a plan answered. Times are in seconds: of the whole, of its statement's writing, and of
+    the database."""
+
+    of: "Counted"
+    seconds: float
+    writing: float
+    database: float
+
+
+_READS: list[Read] = []
+_RESPONSES: list[int] = []
+
+
+def read(each: Read) -> None:
+    """A plan has answered. It is counted with others, later: one by one that takes longer."""
+    _READS.append(each)
+    if len(_READS) >= MOST_PENDING:
+        settle()
+
+
+def responded(status: int) -> None:
+    """A response is on its way, which is counted with others, too."""
+    _RESPONSES.append(status)
+    if len(_RESPONSES) >= MOST_PENDING:
+        settle()
+
+
+def settle() -> None:
+    """Count what is pending."""
+    PLANNED.inc(len(_READS))
+    for of, seconds, writing, database in _READS:
+        of.answered(seconds, faulty=False)
+        WRITE.observe(writing)
+        DATABASE.observe(database)
+    _READS.clear()
+    for status, count in Counts(_RESPONSES).items():
+        STATUSES.labels(str(status)).inc(count)
+    _RESPONSES.clear()
 
 
 class Counted:
@@ -165,13 +233,12 @@ async def keep_measuring(resources: Resources) -> None:
 
 def measure(resources: Resources) -> None:
     """How the process is."""
+    settle()
     database = resources.database
     for name, pool in (("api", database.api), ("auth", database.auth)):
-        size, idle = pool.get_size(), pool.get_idle_size()
-        CONNECTIONS.labels(name, "in_use").set(size - idle)
-        CONNECTIONS.labels(name, "idle").set(idle)
-        if isinstance(pool, BoundedPool):
-            WAITING.labels(name).set(pool.waiting)
+        CONNECTIONS.labels(name, "in_use").set(pool.open - pool.idle)
+        CONNECTIONS.labels(name, "idle").set(pool.idle)
+        WAITING.labels(name).set(pool.waiting)
     SUBSCRIPTIONS.set(resources.streams.subscribed())
 
 
@@ -196,6 +263,7 @@ def exposition() -> bytes:
     if folder is None:
         return generate_latest()
     _forget_dead(Path(folder))
+    settle()
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     return generate_latest(registry)

@@ -6,10 +6,9 @@ meaning.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -17,9 +16,8 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLEnumType,
+    GraphQLError,
     GraphQLField,
-    GraphQLFloat,
     GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSkipDirective,
@@ -35,21 +33,21 @@ from graphql.execution.values import VariableValues, get_directive_values
 from db.pages import Page
 from db.plan import (
     Sql,
+    Texts,
     base64,
     cells,
-    enum,
     json_list,
     json_object,
     keyed_list,
-    number,
     promised,
     sql,
     write,
 )
 from db.plan_pages import CURSOR, Connection, Items
-from db.relation import Key, Many, One, Relation
+from db.relation import InvalidArgument, Key, Many, One, Relation
+from db.session import bound
 from graphql_api.arguments import Arguments, Request, arguments_of
-from graphql_api.declare import node_key
+from graphql_api.leaves import global_id, leaf, typename
 from graphql_api.ways import (
     Column,
     Connected,
@@ -67,10 +65,11 @@ from graphql_api.ways import (
     promises,
     way_of,
 )
-from resolvers.context import Asker
 
 LONGEST_NAME = 63
 MOST_RELATIONS = 100
+MOST_STATEMENTS = 8
+"""Of one plan that are kept: as many as its variables give it other texts."""
 PAGE_INFO: Mapping[str, Sql] = {
     "hasNextPage": "page.next",
     "hasPreviousPage": "page.previous",
@@ -90,7 +89,8 @@ class Declined(Exception):
         self.reason = reason
 
 
-class Plan(NamedTuple):
+@dataclass
+class Plan:
     """``sql`` answers with the fields that read rows, ``beside`` asks for those that read none.
 
     ``beside`` is None where all read rows; ``keys`` are those of the response, in order.
@@ -99,6 +99,28 @@ class Plan(NamedTuple):
     sql: Sql
     keys: tuple[str, ...]
     beside: DocumentNode | None
+    statements: dict[tuple[str, ...], str] = field(default_factory=lambda: {})
+
+    def query(self, request: Request) -> str:
+        """The query of one request. Raises Declined."""
+        return "".join(self._texts(request))
+
+    def statement(self, request: Request) -> str:
+        """The query, which first binds its viewer. Raises Declined."""
+        texts = self._texts(request)
+        statement = self.statements.get(texts)
+        if statement is None:
+            if len(self.statements) >= MOST_STATEMENTS:
+                self.statements.clear()
+            whole = bound("".join(texts), len(request.values))
+            statement = self.statements[texts] = whole
+        return statement
+
+    def _texts(self, request: Request) -> tuple[str, ...]:
+        try:
+            return tuple(write(self.sql, request))
+        except (InvalidArgument, GraphQLError):
+            raise Declined("bad argument") from None
 
 
 class Compiler:
@@ -171,16 +193,15 @@ class Compiler:
             return relation.select([f'{alias}."{column}"' for column in way.columns])
         arguments = self._arguments(field, node)
 
-        def written(request: Request) -> str:
+        def written(request: Request) -> Texts:
             values = given(**arguments.read(request))
-            return relation.select(
-                [
-                    f'{alias}."{column}"'
-                    if column
-                    else f"{request.bind(values[hole.column])}::{hole.type}"
-                    for hole, column in zip(relation.holes, way.columns, strict=True)
-                ]
-            )
+            fill = [
+                f'{alias}."{column}"'
+                if column
+                else f"{request.bind(values[hole.column])}::{hole.type}"
+                for hole, column in zip(relation.holes, way.columns, strict=True)
+            ]
+            return [relation.select(fill)]
 
         return written
 
@@ -208,17 +229,17 @@ class Compiler:
         for name, relation in way.relations.items():
             self._relations = before
 
-            def select(request: Request, relation: One[Any] = relation) -> str:
-                return relation.select(bound(request, relation, request.looked_up))
+            def select(request: Request, relation: One[Any] = relation) -> Texts:
+                return [relation.select(filled(request, relation, request.looked_up))]
 
             branches[relation] = self._one(field, nodes, self._object_type(name), select)
             largest = max(largest, self._relations)
         self._relations = largest
 
-        def written(request: Request) -> str:
+        def written(request: Request) -> Texts:
             found = identified(way, arguments.read(request)["id"])
             if found is None:
-                return "NULL::json"
+                return ["NULL::json"]
             relation, request.looked_up = found
             return write(branches[relation], request)
 
@@ -233,7 +254,7 @@ class Compiler:
             for name, relation in way.relations.items()
         }
 
-        def written(request: Request) -> str:
+        def written(request: Request) -> Texts:
             ids: list[str] = arguments.read(request)["ids"]
             check_ids(ids)
             wanted: dict[One[Any], list[tuple[int, Key]]] = {}
@@ -398,7 +419,7 @@ def takes_no_row(query: GraphQLObjectType, node: FieldNode) -> bool:
     return isinstance(way_of(query.fields[name]), Rowless)
 
 
-def bound(request: Request, relation: Relation[Any], key: Key) -> list[str]:
+def filled(request: Request, relation: Relation[Any], key: Key) -> list[str]:
     """The key's values as parameters, to fill the relation's holes."""
     return [
         f"{request.bind(value)}::{hole.type}"
@@ -412,30 +433,3 @@ def aliased(select: Sql, alias: str) -> Sql:
 
 def below(nodes: list[FieldNode]) -> list[SelectionSetNode]:
     return [node.selection_set for node in nodes if node.selection_set]
-
-
-def typename(type_: GraphQLObjectType) -> Sql:
-    return f"'{type_.name}'::text"
-
-
-def global_id(type_: GraphQLObjectType, alias: str) -> Sql:
-    key = " || ':' || ".join(f'{alias}."{hole.column}"' for hole in node_key(type_.name))
-    return base64(f"'{type_.name}:' || {key}")
-
-
-def same_id(column: str, brought: Callable[[Asker], UUID | None]) -> Sql:
-    """Whether the column is that id; as in Python, no id is the same as none."""
-
-    def written(request: Request) -> str:
-        return f"{column} IS NOT DISTINCT FROM {request.bind(brought(request.asker))}::uuid"
-
-    return written
-
-
-def leaf(field: GraphQLField, way: Column | Same, alias: str) -> Sql:
-    column, type_ = f'{alias}."{way.name}"', named_type(field)
-    if isinstance(way, Same):
-        return same_id(column, way.brought)
-    if isinstance(type_, GraphQLEnumType):
-        return enum(column, [(value.value, name) for name, value in type_.values.items()])
-    return number(column) if type_ is GraphQLFloat else column

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -72,7 +71,7 @@ class OverEvents(OverHttp):
 
     def __init__(
         self,
-        service: Callable[[HTTPConnection], Service],
+        service: Callable[[Scope], Service],
         rules: Rules,
         *,
         otherwise: OverHttp | None = None,
@@ -83,16 +82,17 @@ class OverEvents(OverHttp):
         self._draining = draining or Draining()
         self._otherwise, self._beat_seconds = otherwise, beat_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if self._otherwise and not wants_events(header(scope, b"accept") or ""):
-            await self._otherwise(scope, receive, send)
-            return
-        request = Request(scope, receive)
+            return self._otherwise(scope, receive, send)
+        return self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await self._read_in_time(request)
-            service = self._service(request)
+            body = await self._read_in_time(scope, receive)
+            service = self._service(scope)
             shown = header(scope, b"authorization")
-            asker = await service.identify(shown, client_of(request))
+            asker = await service.identify(shown, client_of(scope))
         except Exception as error:
             refused = error if isinstance(error, Refused) else explained(error)
             headers = {"Cache-Control": "no-store", "Vary": "Accept", **refused.headers}
@@ -100,7 +100,7 @@ class OverEvents(OverHttp):
             await response(scope, receive, send)
             return
         tell(operation=operation_name(body.operation_name))
-        results = self._results(service, body, asker, only_queries=request.method == "GET")
+        results = self._results(service, body, asker, only_queries=scope["method"] == "GET")
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         streams = service.executor.operation_type(body) == "subscription"
         ending = self._draining.ending if streams else _never
@@ -108,10 +108,10 @@ class OverEvents(OverHttp):
         signed_out = _signed_out(asker.expires_at, session_end)
         await self._stream(results, signed_out, receive, send, ending)
 
-    async def _read_in_time(self, request: Request) -> Body:
+    async def _read_in_time(self, scope: Scope, receive: Receive) -> Body:
         seconds = self._rules.seconds
         try:
-            return await in_time(self._read(request), seconds)
+            return await in_time(self._read(scope, receive), seconds)
         except TookTooLong as error:
             raise too_slow(seconds) from error
 

@@ -14,7 +14,6 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 import structlog
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
@@ -111,7 +110,7 @@ class OverWebSocket:
 
     def __init__(
         self,
-        service: Callable[[HTTPConnection], Service],
+        service: Callable[[Scope], Service],
         rules: Rules | None = None,
         draining: Draining | None = None,
     ) -> None:
@@ -120,7 +119,7 @@ class OverWebSocket:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        connection = _Connection(socket, self._service(socket), self._rules, self._draining)
+        connection = _Connection(socket, self._service(socket.scope), self._rules, self._draining)
         try:
             await connection.serve()
         except WebSocketDisconnect:
@@ -211,7 +210,7 @@ class _Connection:
 
     async def identified(self) -> Asker:
         """Who the client is, now; of an API key, this is one more request."""
-        return await self.service.identify(self.shown, client_of(self.socket))
+        return await self.service.identify(self.shown, client_of(self.socket.scope))
 
     async def _obey(self, asker: Asker) -> NoReturn:
         while True:

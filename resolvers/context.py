@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
 import strawberry
 
 from db.replica import Replica
@@ -45,8 +46,7 @@ class Resources:
     budgets: "Budgets | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(msgspec.Struct, frozen=True):
     """Who asks, from where, and until when the sign-in is good (None: for ever)."""
 
     viewer: Viewer = ANONYMOUS

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from graphql import print_ast
 
 from graphql_api.execute import Executor
+from graphql_api.messages import Answer
 from graphql_api.plan import Declined
 
 EXPECTED = {
@@ -28,13 +29,13 @@ def force(wanted: Literal["on", "off"]) -> None:
     plan = wanted
     usual = Executor._planned  # pyright: ignore[reportPrivateUsage]
 
-    async def planned(self: Any, document: Any, *rest: Any) -> bytes:
+    async def planned(self: Any, run: Any, began: float) -> Answer:
         self._only = None if wanted == "on" else "loaders"
         try:
-            return await usual(self, document, *rest)
+            return await usual(self, run, began)
         except Declined as reason:
             if wanted == "on" and reason.reason not in EXPECTED:
-                declined.append(f"{reason}: {print_ast(document.operation)}")
+                declined.append(f"{reason}: {print_ast(run.document.operation)}")
             raise
 
     cast("Any", Executor)._planned = planned

@@ -1,7 +1,6 @@
 """From the ``Authorization`` of a request, or of a socket's first message, to who asks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
 
@@ -21,8 +20,7 @@ class Allowance(NamedTuple):
     reset_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyAsker(Asker):
+class KeyAsker(Asker, frozen=True, kw_only=True):
     """An API key asks; this request is counted."""
 
     allowance: Allowance

@@ -61,13 +61,13 @@ async def sees_in_a_session(database: Database, user: UUID) -> list[str]:
 
 async def nothing_is_left(database: Database) -> None:
     """Every connection of the pool is idle, without a viewer and sees no row."""
-    size = database.api.get_max_size()
+    size = database.api.most
     connections = [await database.api.acquire() for _ in range(size)]
     for connection in connections:
         assert not connection.is_in_transaction()
         assert not await connection.fetchval("SELECT current_setting('app.viewer_proof', true)")
         assert await connection.fetchval("SELECT count(*) FROM workflows") == 0
-        await database.api.release(connection)
+        database.api.release(connection)
 
 
 async def test_a_thousand_interleaved_requests_of_two_tenants_over_one_connection_leak_nothing(
@@ -75,7 +75,7 @@ async def test_a_thousand_interleaved_requests_of_two_tenants_over_one_connectio
 ) -> None:
     pair = list(tenants)[:2]
     async with connect(shared_world.url, secrets, size=1) as database:
-        database.patience = 60
+        database.api.patience = 60
         ways = (sees, sees_in_a_session)
         asked = [(pair[n % 2], ways[n // 2 % 2]) for n in range(1000)]
         answers = await asyncio.gather(*(way(database, user) for user, way in asked))
@@ -89,7 +89,7 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(
 ) -> None:
     chance = random.Random(1)  # noqa: S311
     users = list(tenants)
-    crowded.patience = 60
+    crowded.api.patience = 60
     outcome = Counter[str]()
 
     async def victim(user: UUID) -> None:
@@ -183,3 +183,17 @@ async def test_a_connection_that_was_killed_is_replaced(
         await session.end()
 
     assert await sees(crowded, user) == [str(tenants[user])]
+
+
+@pytest.mark.parametrize("way", ["writing", "working"])
+async def test_a_transaction_that_has_ended_takes_no_statement(
+    crowded: Database, tenants: dict[UUID, UUID], way: str
+) -> None:
+    """Its connection is another viewer's by then."""
+    user = next(iter(tenants))
+    begun = crowded.writing(Viewer(user)) if way == "writing" else crowded.working()
+    async with begun as transaction:
+        assert await transaction.value("SELECT 7") == 7
+    for ask in (transaction.value, transaction.row, transaction.fetch):
+        with pytest.raises(RuntimeError, match="has ended"):
+            await ask(SEEN)

@@ -382,7 +382,7 @@ class TestBesideOthers:
 
         async def others() -> None:
             nonlocal longest
-            async with world.database.api.acquire() as connection:
+            async with world.database.api.connection() as connection:
                 while not over.is_set():
                     began = time.monotonic()
                     await connection.fetch("SELECT count(*) FROM execution_logs, executions")
@@ -424,7 +424,7 @@ class TestBesideOthers:
 
         async def write() -> int:
             count = 0
-            async with world.database.api.acquire():
+            async with world.database.api.connection():
                 while not over.is_set():
                     execution = await executed_now(world, team)
                     count += 1

@@ -98,7 +98,7 @@ async def test_of_two_who_make_the_same_month_one_makes_it(world: World) -> None
 
 
 async def test_an_open_reader_is_not_in_the_way(world: World) -> None:
-    async with world.database.api.acquire() as reader, reader.transaction():
+    async with world.database.api.connection() as reader, reader.transaction():
         await reader.fetch("SELECT count(*) FROM executions, execution_logs, audit_logs")
 
         assert all([await world.superuser.fetchval(MAKE, table, A_MONTH) for table in TABLES])
@@ -140,7 +140,7 @@ async def test_a_new_month_keeps_the_policies_of_its_parent(world: World) -> Non
         "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class"
         " WHERE relname = 'executions_y2031m05'"
     )
-    async with world.database.api.acquire() as connection:
+    async with world.database.api.connection() as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch("SELECT * FROM executions_y2031m05")
 

@@ -6,58 +6,57 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from db import pools
-from db.errors import Busy, OutOfRoom, refusal_of
+from db.errors import BadValue, Busy, OutOfRoom, refusal_of
 from db.pgbouncer import LOGINS, PASSED_ON, Pooling, main_file, users_file
-from db.pools import BoundedPool
+from db.pools import Pool
 from db.secrets import Secrets
-from db.session import SERVER_SETTINGS
+from db.session import SERVER_SETTINGS, alone, pool_of
 from tests.conftest import NewDatabase
 
 
 @pytest.fixture
-async def pool(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[BoundedPool]:
+async def pool(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Pool]:
     """One connection, for which two may wait."""
     monkeypatch.setattr(pools, "MOST_WAITING", 2)
-    async with BoundedPool(await new_database(), 1) as pool:
+    async with pool_of(await new_database(), 1, 8.0, 100) as pool:
         yield pool
 
 
-async def test_who_finds_the_queue_full_is_refused_at_once(pool: BoundedPool) -> None:
-    async with pool.acquire():
-        waiting = [asyncio.ensure_future(pool.fetchval("SELECT 7")) for _ in range(2)]
+async def test_who_finds_the_queue_full_is_refused_at_once(pool: Pool) -> None:
+    async with pool.connection():
+        waiting = [asyncio.ensure_future(alone(pool, "SELECT 7")) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="2 requests wait"):
-            await pool.fetchval("SELECT 7")
+            await alone(pool, "SELECT 7")
     assert await asyncio.gather(*waiting) == [7, 7]
 
 
-async def test_who_waits_too_long_is_refused(pool: BoundedPool) -> None:
-    async with pool.acquire():
+async def test_who_waits_too_long_is_refused(pool: Pool) -> None:
+    pool.patience = 0.05
+    async with pool.connection():
         with pytest.raises(Busy, match=r"within 0\.05 seconds"):
-            await pool.acquire(timeout=0.05)
-    assert await pool.fetchval("SELECT 7") == 7
+            await pool.acquire()
+    assert await alone(pool, "SELECT 7") == 7
 
 
-async def test_who_gives_up_waiting_makes_room(pool: BoundedPool) -> None:
-    async with pool.acquire():
+async def test_who_gives_up_waiting_makes_room(pool: Pool) -> None:
+    async with pool.connection():
         for _ in range(5):
-            waiting = asyncio.ensure_future(pool.fetchval("SELECT 7"))
+            waiting = asyncio.ensure_future(alone(pool, "SELECT 7"))
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.wait([waiting])
-    assert await pool.fetchval("SELECT 7") == 7
+    assert await alone(pool, "SELECT 7") == 7
 
 
-async def test_who_came_first_is_served_first(pool: BoundedPool) -> None:
+async def test_who_came_first_is_served_first(pool: Pool) -> None:
     served: list[str] = []
 
     async def ask(name: str) -> None:
-        async with pool.acquire():
+        async with pool.connection():
             served.append(name)
 
-    async with pool.acquire():
+    async with pool.connection():
         first = asyncio.ensure_future(ask("first"))
         await asyncio.sleep(0)
     await ask("second")  # just as the connection is given back
@@ -65,35 +64,67 @@ async def test_who_came_first_is_served_first(pool: BoundedPool) -> None:
     assert served == ["first", "second"]
 
 
-async def test_a_turn_that_was_given_up_is_the_next_ones(pool: BoundedPool) -> None:
-    async with pool.acquire():
-        first, second = (asyncio.ensure_future(pool.fetchval("SELECT 7")) for _ in range(2))
+async def test_a_turn_that_was_given_up_is_the_next_ones(pool: Pool) -> None:
+    async with pool.connection():
+        first, second = (asyncio.ensure_future(alone(pool, "SELECT 7")) for _ in range(2))
         await asyncio.sleep(0)
     first.cancel()  # its turn has come, but it has not run since
     assert await asyncio.wait_for(second, 5) == 7
 
 
-async def test_a_full_disk_has_a_name_of_its_own(pool: BoundedPool) -> None:
+async def test_a_full_disk_has_a_name_of_its_own(pool: Pool) -> None:
     raised = "DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
     with pytest.raises(OutOfRoom, match="could not extend file"), refusal_of():
-        await pool.execute(raised)
+        await alone(pool, raised)
 
 
-async def test_a_transaction_left_open_is_not_handed_to_the_next(pool: BoundedPool) -> None:
+async def test_a_transaction_left_open_is_not_handed_to_the_next(pool: Pool) -> None:
     connection = await pool.acquire()
     await connection.execute("BEGIN")
     told: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    await pool.release(connection)
-    async with pool.acquire() as next_one:
+    pool.release(connection)
+    async with pool.connection() as next_one:
         assert not next_one.is_in_transaction()
     assert len(told) == 1
 
 
-async def test_a_broken_connection_is_replaced(pool: BoundedPool) -> None:
-    async with pool.acquire() as connection:
+async def test_a_broken_connection_is_replaced(pool: Pool) -> None:
+    async with pool.connection() as connection:
         await connection.close()
-    assert await pool.fetchval("SELECT 7") == 7
+    assert await alone(pool, "SELECT 7") == 7
+
+
+async def test_a_connection_that_was_used_often_is_replaced(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "MOST_USES", 3)
+    backends = [await alone(pool, "SELECT pg_backend_pid()") for _ in range(4)]
+    assert backends[0] == backends[2] != backends[3]
+
+
+async def test_the_settings_stay_when_a_statement_fails(pool: Pool) -> None:
+    with pytest.raises(BadValue):
+        await alone(pool, "SELECT 1 / 0")
+    assert await alone(pool, "SHOW enable_seqscan") == "off"
+
+
+async def test_an_end_waits_for_who_has_a_connection(new_database: NewDatabase) -> None:
+    async with pool_of(await new_database(), 1, 8.0, 100) as pool:
+        connection = await pool.acquire()
+        using = asyncio.ensure_future(connection.fetchval("SELECT 7 FROM pg_sleep(0.05)"))
+        using.add_done_callback(lambda _: pool.release(connection))
+    assert await using == 7
+    assert connection.is_closed()
+
+
+async def test_an_end_breaks_off_who_does_not_give_a_connection_back(
+    new_database: NewDatabase,
+) -> None:
+    async with pool_of(await new_database(), 2, 8.0, 100) as pool:
+        connection = await pool.acquire()
+        pool.patience = 0.05
+    assert connection.is_closed()
 
 
 def test_pgbouncer_sets_what_it_does_not_pass_on() -> None:

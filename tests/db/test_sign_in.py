@@ -30,12 +30,12 @@ async def team(world: World) -> Team:
 
 async def ask(world: World, query: str, *values: object) -> Any:
     """One value, as the sign-in login is answered."""
-    async with world.database.auth.acquire() as connection:
+    async with world.database.auth.connection() as connection:
         return await connection.fetchval(query, *values)
 
 
 async def ask_row(world: World, query: str, *values: object) -> "Record | None":
-    async with world.database.auth.acquire() as connection:
+    async with world.database.auth.connection() as connection:
         return await connection.fetchrow(query, *values)
 
 

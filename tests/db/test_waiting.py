@@ -32,13 +32,13 @@ async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[
 
 
 async def test_identical_reads_that_wait_are_one(narrow: Database) -> None:
-    async with narrow.api.acquire():
+    async with narrow.api.connection():
         same = [await asked(narrow, WHO, "a") for _ in range(3)]
     assert len(set(await asyncio.gather(*same))) == 1
 
 
 async def test_reads_of_another_viewer_or_with_other_values_are_their_own(narrow: Database) -> None:
-    async with narrow.api.acquire():
+    async with narrow.api.connection():
         other = Viewer(None, UUID(int=1))
         each = [await asked(narrow, who, value) for who in (WHO, other) for value in ("a", "b")]
     assert len(set(await asyncio.gather(*each))) == len(each)
@@ -61,7 +61,7 @@ async def test_a_read_that_has_begun_is_not_shared() -> None:
 
 
 async def test_who_leaves_takes_nobody_along(narrow: Database) -> None:
-    async with narrow.api.acquire():
+    async with narrow.api.connection():
         one, other = await asked(narrow, WHO, "a"), await asked(narrow, WHO, "a")
         one.cancel()
         with suppress(asyncio.CancelledError):
@@ -71,7 +71,7 @@ async def test_who_leaves_takes_nobody_along(narrow: Database) -> None:
 
 async def test_a_read_that_nobody_waits_for_is_given_up(narrow: Database) -> None:
     before = asyncio.all_tasks()
-    async with narrow.api.acquire():
+    async with narrow.api.connection():
         left = [await asked(narrow, WHO, "a") for _ in range(2)]
         for task in left:
             task.cancel()

@@ -16,7 +16,6 @@ from db.session import BIND_CLIENT, BIND_VIEWER, NOWHERE, Client, Database, View
 
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
-    from asyncpg.pool import PoolConnectionProxy
 
 _numbers = count(1)
 
@@ -44,9 +43,9 @@ class World:
     @asynccontextmanager
     async def acting(
         self, viewer: Viewer, client: Client = NOWHERE
-    ) -> "AsyncGenerator[PoolConnectionProxy[Record]]":
+    ) -> "AsyncGenerator[Connection[Record]]":
         """A connection of mcp_api in a transaction as ``viewer``; committed at the end."""
-        async with self.database.api.acquire() as connection, connection.transaction():
+        async with self.database.api.connection() as connection, connection.transaction():
             await connection.fetchval(BIND_VIEWER, *self.database.seal.settings(viewer))
             await connection.fetchval(BIND_CLIENT, *client)
             yield connection

@@ -149,8 +149,7 @@ async def test_a_query_with_a_part_at_hand_takes_no_statement_more(
 
 def open_for_sign_in(platform: Platform) -> list[Any]:
     """The connections through which parts of budgets are taken."""
-    holders = cast("Any", platform.database.auth)._holders
-    return [holder._con for holder in holders if holder._con is not None]
+    return list(cast("Any", platform.database.auth)._uses)
 
 
 # Over the wires

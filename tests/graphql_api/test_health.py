@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
 
-def client_of(
-    resources: Resources | None, draining: Draining | None = None
-) -> httpx.AsyncClient:
+def client_of(resources: Resources | None, draining: Draining | None = None) -> httpx.AsyncClient:
     app = Starlette(routes=health.routes(draining or Draining()))
     app.state.resources = resources
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server")
@@ -61,10 +59,10 @@ async def test_a_process_is_ready_also_when_requests_hold_every_connection(
     resources: Resources,
 ) -> None:
     pool = resources.database.api
-    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+    held = [await pool.acquire() for _ in range(pool.most)]
     response = await client_of(resources).get("/health/ready")
     for connection in held:
-        await pool.release(connection)
+        pool.release(connection)
     assert response.status_code == 200
 
 
@@ -74,7 +72,7 @@ async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_a_se
     monkeypatch.setattr(health, "PATIENCE", 0.1)
     held = await resources.database.health.acquire()
     response = await client_of(resources).get("/health/ready")
-    await resources.database.health.release(held)
+    resources.database.health.release(held)
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "unreachable"
 
@@ -139,7 +137,7 @@ async def test_no_room_for_the_next_month_alarms(
 ) -> None:
     next_month = await superuser.fetchval(
         "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month',"
-        " '\"audit_logs_y\"YYYY\"m\"MM')"
+        ' \'"audit_logs_y"YYYY"m"MM\')'
     )
     await superuser.execute(f"DROP TABLE {next_month}")
     response = await client_of(resources).get("/health/partitions")

@@ -64,10 +64,10 @@ async def counting(
         return sum(statement.startswith("SELECT") for statement in log if statement != BIND_VIEWER)
 
     ask = asking(database, path)
-    async with database.api.acquire() as connection:
+    async with database.api.connection() as connection:
         connection.add_query_logger(noted)
     yield count
-    async with database.api.acquire() as connection:
+    async with database.api.connection() as connection:
         connection.remove_query_logger(noted)
 
 

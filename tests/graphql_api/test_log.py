@@ -1,5 +1,6 @@
 """A line of the log for machines is JSON of one form, however it came about."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -17,13 +18,14 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Generator[Lines]:
-    """What was logged."""
+def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Generator[Lines]:
+    """What was logged, from level info on, or that of the parameter."""
     written = BytesIO()
     monkeypatch.setattr(sys, "stderr", TextIOWrapper(written, write_through=True))
+    monkeypatch.setattr(log.Straight, "to", None)
     before, root = structlog.get_config(), logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    log.set_up(read_settings(log_format="json", log_level="info"))
+    log.set_up(read_settings(log_format="json", log_level=getattr(request, "param", "info")))
     try:
         yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     finally:
@@ -68,3 +70,23 @@ def test_what_is_told_of_a_request_is_on_no_line_of_the_next(lines: Lines) -> No
     assert (first["request_id"], first["viewer"]) == ("r-1", "ada")
     assert second["request_id"] == "r-2"
     assert "viewer" not in second
+
+
+async def test_what_is_told_of_every_request_has_that_form_and_comes_in_order(lines: Lines) -> None:
+    told.begin("r-1")
+    log.info("said", number=1)
+    structlog.get_logger().info("said", number=2)
+    log.info("said", number=3)
+    assert lines() == []
+    await asyncio.sleep(0)
+    first, second, third = lines()
+    assert [first["number"], second["number"], third["number"]] == [1, 2, 3]
+    assert first.keys() == second.keys()
+    assert first["request_id"] == "r-1"
+
+
+@pytest.mark.parametrize("lines", ["warning"], indirect=True)
+def test_what_is_told_of_every_request_heeds_the_level(lines: Lines) -> None:
+    log.info("said")
+    structlog.get_logger().warning("said")
+    assert [line["level"] for line in lines()] == ["warning"]

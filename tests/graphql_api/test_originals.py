@@ -140,7 +140,7 @@ async def test_whoever_may_not_look_sees_nothing(platform: Platform, who: str, c
 
 
 async def test_no_login_of_the_api_reads_the_table(platform: Platform) -> None:
-    async with platform.database.api.acquire() as connection:
+    async with platform.database.api.connection() as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch("SELECT sealed FROM execution_originals")
 

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphql_api.app import create_app
-from graphql_api.direct import Direct
+from graphql_api.direct import WithShortcut
 from graphql_api.http import OverHttp, Rules
 from graphql_api.schema import schema
 from graphql_api.settings import read_settings
@@ -59,9 +59,9 @@ async def open_address(database_url: str) -> AsyncGenerator[str]:
         introspection=True, database_url=database_url, secret_key=SECRET, pool_size=2
     )
     app = create_app(explorable)
-    answering_get = OverHttp(lambda each: each.app.state.service, Rules(get=True))
-    app.add_middleware(Direct, "/graphql", answering_get)
-    async with serving(app, lifespan=True) as address:
+    answering_get = OverHttp(lambda scope: scope["app"].state.service, Rules(get=True))
+    audited = WithShortcut("/graphql", answering_get, lifespan=app.router.lifespan_context)
+    async with serving(audited, lifespan=True) as address:
         yield address
 
 

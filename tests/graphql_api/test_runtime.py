@@ -41,6 +41,7 @@ async def test_a_runtime_whose_clock_is_ahead_can_finish(platform: Platform) -> 
     assert payload["execution"]["durationMs"] == 0
     assert payload["execution"]["completedAt"] == payload["execution"]["startedAt"]
 
+
 async def test_an_execution_begins_as_it_is_reported(platform: Platform) -> None:
     flow = await platform.workflow()
     payload = await platform.done(
@@ -315,7 +316,7 @@ async def test_appending_is_one_statement(
     lines = [{"message": str(n), "nodeId": "fetch"} for n in range(1_000)]
     given = {"executionId": execution, "lines": lines}
     async with connect(platform.url, secrets, size=1) as database:
-        async with database.api.acquire() as connection:
+        async with database.api.connection() as connection:
             connection.add_query_logger(lambda logged: said.append(logged.query))
         answer = await asking(database, "loaders")(query, EDITOR, input=given)
     assert answer["appendExecutionLogs"] == {"errors": [], "appended": 1_000, "warnings": []}
@@ -479,7 +480,7 @@ async def test_reaping_ends_all_and_tells_those_who_watch(
 
 
 async def test_the_apis_own_login_cannot_reap(platform: Platform) -> None:
-    async with platform.database.api.acquire() as connection:
+    async with platform.database.api.connection() as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch("SELECT app.reap_executions()")
 

@@ -316,7 +316,7 @@ async def test_a_thousand_requests_of_two_teams_over_one_connection_leak_nothing
     asked = [OWNER, OTHERS["key"], VIEWERS["viewer"], OTHERS["owner"], VIEWERS["key"], Viewer()]
     async with connect(sample_url, secrets, size=1) as one:
         patient = copy(one)
-        patient.patience = 60
+        patient.api.patience = 60
         by_plan, by_loaders = asking(patient, "compiled"), asking(patient, "loaders")
         alone = [await by_plan(query, viewer) for viewer in asked]
         answers = await asyncio.gather(

@@ -101,7 +101,7 @@ ROW_TABLES = {row: TABLES[name] for row, name in type_names.items() if name in T
 @pytest.fixture(scope="module")
 async def api(house_url: str, secrets: Secrets) -> "AsyncGenerator[Connection[Record]]":
     """A connection with the rights of the API."""
-    async with connect(house_url, secrets, size=1) as database, database.api.acquire() as api:
+    async with connect(house_url, secrets, size=1) as database, database.api.connection() as api:
         yield api  # pyright: ignore[reportReturnType]
 
 

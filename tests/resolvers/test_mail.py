@@ -83,9 +83,7 @@ async def test_a_message_is_sent_after_the_commit(
     assert await waiting(superuser) == []
 
 
-async def test_what_is_undone_is_not_told(
-    mail: Mail, mailbox: Mailbox, database: Database
-) -> None:
+async def test_what_is_undone_is_not_told(mail: Mail, mailbox: Mailbox, database: Database) -> None:
     async def change_one_s_mind() -> None:
         async with database.writing(ANONYMOUS) as transaction:
             await mail.post(transaction, MESSAGE)
@@ -173,7 +171,7 @@ async def test_the_outbox_can_be_read_by_who_holds_the_secret_only(
     assert TOKEN.encode() not in kept["message"]
     assert MESSAGE.to.encode() not in kept["message"]
     for pool in (database.api, database.auth):
-        async with pool.acquire() as connection:
+        async with pool.connection() as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch("SELECT message FROM secret.mail_outbox")
 
