@@ -82,7 +82,7 @@ class _RefusalOf:
         pass
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None and (refusal := _refusal(error)):
+        if error is not None and (refusal := refusal_for(error)):
             raise refusal from error
 
 
@@ -94,7 +94,8 @@ def refusal_of() -> AbstractContextManager[None]:
     return _REFUSAL_OF
 
 
-def _refusal(error: BaseException) -> Exception | None:
+def refusal_for(error: BaseException) -> Exception | None:
+    """That of the errors above that is raised for one of the driver's, if it is expected."""
     match error:
         case asyncpg.PostgresError() if isinstance(error, tuple(RULES)):
             return _broken(error)

@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from db import tracing
-from db.errors import BadValue, refusal_of
+from db.errors import BadValue, refusal_for, refusal_of
 from db.pools import Lasting, Pool
 from db.sealing import Sealing
 from db.secrets import Secrets
@@ -335,18 +335,22 @@ async def alone(
 
     ``begun`` is called when it no longer waits for a connection.
     """
-    with refusal_of(), tracing.statement(statement):
+    try:
         connection = await pool.acquire()
         try:
             if begun:
                 begun()
             fetch = connection.fetch if every_row else connection.fetchval
-            found = await fetch(statement, *values)
+            found = await tracing.running(fetch(statement, *values), statement)
         except BaseException:
             pool.release(connection, broken=True)
             raise
         pool.release(connection)
         return found
+    except Exception as error:
+        if refusal := refusal_for(error):
+            raise refusal from error
+        raise
 
 
 SERVER_SETTINGS = {

@@ -73,10 +73,9 @@ class AccessLog:
             await send(message)
 
         try:
-            with tracing.request(scope["method"], scope["path"], scope["headers"]) as span:
-                tracing.note(span, request_id=request_id)
-                await self._app(scope, receive, answer)
-                tracing.note(span, http__response__status_code=status)
+            await tracing.request(
+                self._app(scope, receive, answer), scope, request_id, lambda: status
+            )
         finally:
             metrics.responded(status)
             log.info(

@@ -276,8 +276,8 @@ def trusted(settings: Settings) -> Trusted:
 def service(settings: Settings, resources: Resources) -> Service:
     """Who answers, and who says who asks."""
 
-    async def identify(authorization: str | None, client: Client) -> Asker:
-        return await asker_of(authorization, client, resources)
+    def identify(authorization: str | None, client: Client) -> Coroutine[Any, Any, Asker]:
+        return asker_of(authorization, client, resources)
 
     executor = Executor(
         schema,

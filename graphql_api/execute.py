@@ -1,7 +1,7 @@
 """Answer a GraphQL request: by its plan where it has one, else by the loaders."""
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from functools import partial
 from time import perf_counter
@@ -89,7 +89,9 @@ class Executor:
         )
         self._subscriptions = Subscriptions(schema, resources, response)
 
-    async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
+    def answer(
+        self, body: Body, asker: Asker, *, only_queries: bool = False
+    ) -> Coroutine[Any, Any, Answer]:
         """The response to a request. Raises Unavailable where the database cannot be reached, and
         BudgetExceeded."""
         began = perf_counter()
@@ -97,20 +99,25 @@ class Executor:
             document = self._documents.of(body)
         except RequestFault as fault:
             metrics.REFUSED.inc()
-            return refused(fault.errors)
+            return _refused(fault)
+        answered = self._answered(document, body, asker, began, only_queries=only_queries)
+        return tracing.traced(answered, "graphql", "graphql.operation.type", document.counted.kind)
+
+    async def _answered(
+        self, document: Document, body: Body, asker: Asker, began: float, *, only_queries: bool
+    ) -> Answer:
         try:
-            with tracing.span("graphql", "graphql.operation.type", document.counted.kind):
-                run = self._run(document, body, asker, only_queries)
-                if self._resources.budgets:
-                    run.told = await budgets.spend(self._resources.budgets, asker, run.cost)
-                if run.changes:
-                    answer = await self._mutated(run)
-                else:
-                    try:
-                        return await self._planned(run, began)
-                    except Declined as declined:
-                        metrics.QUERIES.labels("loaders", declined.reason).inc()
-                    answer = await self._first(asker, run.after, partial(self._loaded, run))
+            run = self._run(document, body, asker, only_queries)
+            if self._resources.budgets:
+                run.told = await budgets.spend(self._resources.budgets, asker, run.cost)
+            if run.changes:
+                answer = await self._mutated(run)
+            else:
+                try:
+                    return await self._planned(run, began)
+                except Declined as declined:
+                    metrics.QUERIES.labels("loaders", declined.reason).inc()
+                answer = await self._first(asker, run.after, partial(self._loaded, run))
         except RequestFault as fault:
             document.counted.refused.inc()
             if isinstance(fault, BudgetExceeded):
@@ -176,12 +183,11 @@ class Executor:
         statement = plan.statement(request)
         written = perf_counter()
 
-        def read(reads: Reads) -> Awaitable[bytes]:
+        def read(reads: Reads) -> Coroutine[Any, Any, bytes]:
             return reads.run(asker.viewer, statement, request.values)
 
         try:
-            with tracing.span("plan"):
-                data = await self._first(asker, run.after, read)
+            data = await tracing.traced(self._first(asker, run.after, read), "plan")
         except BadValue:
             raise Declined("bad value") from None
         if broken(data):
@@ -228,8 +234,8 @@ class Executor:
             return Declined("bad argument")
 
     def _first(
-        self, asker: Asker, after: int, read: Callable[[Reads], Awaitable[Read]]
-    ) -> Awaitable[Read]:
+        self, asker: Asker, after: int, read: Callable[[Reads], Coroutine[Any, Any, Read]]
+    ) -> Coroutine[Any, Any, Read]:
         """What is read where it may be read: on the replica, or from the database itself."""
         if self._resources.replica is None:
             return read(self._resources.database)
@@ -278,6 +284,10 @@ class Executor:
         finally:
             await context.end()
         return response(result, changed=context.changed)
+
+
+async def _refused(fault: RequestFault) -> Answer:
+    return refused(fault.errors)
 
 
 def merged(keys: tuple[str, ...], data: bytes, beside: dict[str, Any]) -> bytes:

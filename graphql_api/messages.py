@@ -3,7 +3,7 @@
 HTTP, WebSocket and the executor meet here and nowhere else.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -49,7 +49,9 @@ class Answer(msgspec.Struct):
 class Answering(Protocol):
     """What answers: the executor, as the wires see it."""
 
-    async def answer(self, body: Body, asker: Asker, *, only_queries: bool = False) -> Answer:
+    def answer(
+        self, body: Body, asker: Asker, *, only_queries: bool = False
+    ) -> Coroutine[Any, Any, Answer]:
         """Run a query or a mutation."""
         ...
 

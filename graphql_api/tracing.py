@@ -5,9 +5,11 @@ set (sampling, headers, the service's name) are OpenTelemetry's own variables, `
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+from starlette.types import Scope
 
 from db import tracing
 from db.tracing import NOTHING
@@ -79,17 +81,20 @@ class _Within:
 
 
 def request(
-    method: str, path: str, headers: Iterable[tuple[bytes, bytes]]
-) -> AbstractContextManager[Any]:
-    """A request, as a part of the trace that its ``traceparent`` names."""
-    if _Sending.by is None:
-        return NOTHING
-    return _request(_Sending.by, method, path, headers)
+    work: Awaitable[None], scope: Scope, request_id: str, status: Callable[[], int]
+) -> Awaitable[None]:
+    """What answers a request, as a part of the trace that its ``traceparent`` names; ``status`` is
+    asked at the end. As it is where no spans are sent."""
+    return work if _Sending.by is None else _request(_Sending.by, work, scope, request_id, status)
 
 
-def _request(
-    tracer: "Tracer", method: str, path: str, headers: Iterable[tuple[bytes, bytes]]
-) -> AbstractContextManager[Any]:
+async def _request(
+    tracer: "Tracer",
+    work: Awaitable[None],
+    scope: Scope,
+    request_id: str,
+    status: Callable[[], int],
+) -> None:
     from opentelemetry.trace import SpanKind  # noqa: PLC0415
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
@@ -97,24 +102,21 @@ def _request(
 
     carrier: Mapping[str, str] = {
         name.decode("latin-1"): value.decode("latin-1")
-        for name, value in headers
+        for name, value in scope["headers"]
         if name in (b"traceparent", b"tracestate")
     }
-    return tracer.start_as_current_span(
+    method, path = scope["method"], scope["path"]
+    with tracer.start_as_current_span(
         f"{method} {path}",
         context=TraceContextTextMapPropagator().extract(carrier),
         kind=SpanKind.SERVER,
-        attributes={"http.request.method": method, "url.path": path},
+        attributes={
+            "http.request.method": method,
+            "url.path": path,
+            "request_id": request_id,
+        },
         record_exception=False,
-    )
-
-
-def note(span: Any, **attributes: str | int | None) -> None:
-    """Say more of a request's span, and name its trace in the log; nothing where there is none."""
-    if span is None:
-        return
-    trace = f"{span.get_span_context().trace_id:032x}"
-    tell(trace_id=trace)
-    for name, value in attributes.items():
-        if value is not None:
-            span.set_attribute(name.replace("__", "."), value)
+    ) as span:
+        tell(trace_id=f"{span.get_span_context().trace_id:032x}")
+        await work
+        span.set_attribute("http.response.status_code", status())

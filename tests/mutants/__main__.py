@@ -45,6 +45,7 @@ MODULES = {
     "db/plan_pages.py": NOTICE,
     "db/waiting.py": ["tests/db/test_waiting.py"],
     "graphql_api/plan.py": NOTICE,
+    "graphql_api/leaves.py": NOTICE,
     "graphql_api/ways.py": NOTICE,
     "graphql_api/arguments.py": NOTICE,
     "graphql_api/coercion.py": ["tests/graphql_api/test_coercion.py"],
