@@ -1,8 +1,10 @@
 """Identical reads that wait for a connection are one read, and nobody sees less for it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +13,8 @@ from db.secrets import Secrets
 from db.session import Database, Viewer, connect
 from db.waiting import Waiting
 from tests.db.world import World
+
+Test = Callable[..., Coroutine[Any, Any, None]]
 
 NOW = "SELECT to_json(clock_timestamp()::text || $1)"
 WHO = Viewer(UUID(int=1))
@@ -23,6 +27,17 @@ async def narrow(shared_world: World, secrets: Secrets) -> AsyncGenerator[Databa
         yield database
 
 
+def in_time(test: Test) -> Test:
+    """Fails where what is waited for never comes."""
+
+    @wraps(test)
+    async def within(*args: Any, **fixtures: Any) -> None:
+        async with asyncio.timeout(10):
+            await test(*args, **fixtures)
+
+    return within
+
+
 async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[bytes]:
     """A read that has come as far as it can."""
     task = asyncio.create_task(database.answer(viewer, NOW, [value]))
@@ -31,12 +46,14 @@ async def asked(database: Database, viewer: Viewer, value: str) -> asyncio.Task[
     return task
 
 
+@in_time
 async def test_identical_reads_that_wait_are_one(narrow: Database) -> None:
     async with narrow.api.connection():
         same = [await asked(narrow, WHO, "a") for _ in range(3)]
     assert len(set(await asyncio.gather(*same))) == 1
 
 
+@in_time
 async def test_reads_of_another_viewer_or_with_other_values_are_their_own(narrow: Database) -> None:
     async with narrow.api.connection():
         other = Viewer(None, UUID(int=1))
@@ -44,6 +61,7 @@ async def test_reads_of_another_viewer_or_with_other_values_are_their_own(narrow
     assert len(set(await asyncio.gather(*each))) == len(each)
 
 
+@in_time
 async def test_a_read_that_has_begun_is_not_shared() -> None:
     waiting, end = Waiting(), asyncio.Event()
 
@@ -60,6 +78,7 @@ async def test_a_read_that_has_begun_is_not_shared() -> None:
     assert await first is not await second
 
 
+@in_time
 async def test_who_leaves_takes_nobody_along(narrow: Database) -> None:
     async with narrow.api.connection():
         one, other = await asked(narrow, WHO, "a"), await asked(narrow, WHO, "a")
@@ -69,6 +88,7 @@ async def test_who_leaves_takes_nobody_along(narrow: Database) -> None:
     assert (await other).endswith(b'a"')
 
 
+@in_time
 async def test_a_read_that_nobody_waits_for_is_given_up(narrow: Database) -> None:
     before = asyncio.all_tasks()
     async with narrow.api.connection():
@@ -81,6 +101,7 @@ async def test_a_read_that_nobody_waits_for_is_given_up(narrow: Database) -> Non
         assert asyncio.all_tasks() <= before | {asyncio.current_task()}
 
 
+@in_time
 async def test_a_read_that_fails_before_it_begins_is_not_for_who_asks_afterwards() -> None:
     waiting = Waiting()
 
@@ -95,6 +116,7 @@ async def test_a_read_that_fails_before_it_begins_is_not_for_who_asks_afterwards
     assert await waiting.share("same", finds) == "found"
 
 
+@in_time
 async def test_a_read_that_fails_has_failed_for_who_waits_along() -> None:
     waiting, end = Waiting(), asyncio.Event()
 
