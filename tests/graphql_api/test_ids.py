@@ -118,8 +118,9 @@ async def test_a_look_up_finds_no_row_of_another_type(
                 assert await ask(LOOK_UP.format(look_up), id=id) == {look_up: None}
 
 
-async def test_node_takes_no_database_id(ask: Asking, rows: Rows) -> None:
-    assert await ask(NODE, id=str(row_of(rows, "Workflow")["id"])) == {"node": None}
+@pytest.mark.parametrize("type_", TABLES)
+async def test_node_takes_no_database_id(ask: Asking, rows: Rows, type_: str) -> None:
+    assert await ask(NODE, id=str(row_of(rows, type_)["id"])) == {"node": None}
 
 
 ID = str(sample.of("workflow 1 3"))
@@ -202,6 +203,12 @@ async def test_what_is_no_text_names_nothing_or_is_refused(
     for ask in (compiled, loaders):
         assert await ask.code(NODE, id=id) in (None, "INVALID_VARIABLES")
         assert await ask.code(NODES, ids=[id]) in (None, "INVALID_VARIABLES")
+
+
+async def test_a_database_id_is_read_in_its_longest_spelling(ask: Asking, rows: Rows) -> None:
+    id: UUID = row_of(rows, "Workflow")["id"]
+    found = await ask("query ($id: ID!) { workflow(id: $id) { databaseId } }", id=id.urn)
+    assert found == {"workflow": {"databaseId": str(id)}}
 
 
 async def test_a_uuid_is_read_in_any_of_its_spellings(ask: Asking, rows: Rows) -> None:
