@@ -49,12 +49,9 @@ class Pool:
     first."""
 
     def __init__(
-        self,
-        opened: "Callable[[], Awaitable[Connection[Record]]]",
-        most: int,
-        patience: float = PATIENCE,
+        self, opened: "Callable[[], Awaitable[Connection[Record]]]", most: int
     ) -> None:
-        self.most, self.patience = most, patience
+        self.most, self.patience = most, PATIENCE
         self._opened = opened
         self._idle: list[Connection[Record]] = []
         self._uses: dict[Connection[Record], int] = {}
