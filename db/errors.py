@@ -20,7 +20,7 @@ class OutOfRoom(Unavailable):
 
 
 class TookTooLong(Exception):
-    """The statement was stopped at the statement timeout."""
+    """It was given up when its time was over: at the statement timeout, or the request's."""
 
 
 class BadValue(Exception):

@@ -67,10 +67,7 @@ class Pool:
         """Close them all: those in use when they are given back, or are not in time."""
         with suppress(Busy, TimeoutError):  # who still has one, or is opening one, is broken off
             for _ in range(self.most):
-                if self._free:
-                    self._free -= 1
-                else:
-                    await self._turn()
+                await self._turn()
         await asyncio.gather(*self._beside, *(self._closed(each) for each in self._idle))
         for each in self._uses:
             each.terminate()
@@ -89,10 +86,7 @@ class Pool:
     async def acquire(self) -> "Connection[Record]":
         """One connection, until ``release``. Raises Busy where too many wait already or all are in
         use for too long, and what asyncpg raises where none can be opened."""
-        if self._free:
-            self._free -= 1
-        else:
-            await self._turn()
+        await self._turn()
         try:
             while self._idle:
                 connection = self._idle.pop()

@@ -341,7 +341,8 @@ async def alone(
             if begun:
                 begun()
             fetch = connection.fetch if every_row else connection.fetchval
-            found = await tracing.running(fetch(statement, *values), statement)
+            with tracing.statement(statement):
+                found = await fetch(statement, *values)
         except BaseException:
             pool.release(connection, broken=True)
             raise

@@ -42,11 +42,6 @@ def traced(
     return work if _Collected.by is None else _within(span(name, key, value), work)
 
 
-def running(work: Coroutine[Any, Any, T], sql: str) -> Coroutine[Any, Any, T]:
-    """The same for ``statement``."""
-    return work if _Collected.by is None else _within(statement(sql), work)
-
-
 async def _within(span: AbstractContextManager[Any], work: Coroutine[Any, Any, T]) -> T:
     with span:
         return await work

@@ -4,11 +4,10 @@ What a client sends is answered with 2xx or 4xx, whatever it is. Only JSON is re
 form on a foreign page can send it; a document runs only where its method allows.
 """
 
-import asyncio
 import ipaddress
 import math
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message as Headed
@@ -77,7 +76,6 @@ class Rules:
 
 Headers = list[tuple[bytes, bytes]]
 Given = TypeVar("Given")
-Result = TypeVar("Result")
 
 
 class Refused(Exception):
@@ -150,9 +148,9 @@ class OverHttp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Answer, Asker]:
         """One clock for both: the arrival of the body, and the answer."""
-        limit, body = self._clock.limit(), None
+        body = None
         try:
-            with limit:
+            with self._clock.limit():
                 body = await self._read(scope, receive)
                 service = self._service(scope)
                 asker = await service.identify(header(scope, b"authorization"), client_of(scope))
@@ -162,10 +160,10 @@ class OverHttp:
                 answer = await service.executor.answer(body, asker, only_queries=only_queries)
                 tell(plan=answer.by)
                 return answer, asker
-        except TimeoutError as error:
-            if not limit.expired:
-                raise
-            raise TookTooLong if body else too_slow(self._rules.seconds) from error
+        except TookTooLong as error:
+            if body is None:
+                raise too_slow(self._rules.seconds) from error
+            raise
 
     def _check_type(self, service: Service, body: Body, only_queries: bool) -> None:
         if not only_queries and body.query is not None and "subscription" not in body.query:
@@ -351,18 +349,6 @@ ALWAYS = {
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def in_time(answering: Awaitable[Result], seconds: float) -> Result:
-    """What is awaited. Raises TookTooLong if it is not there in time; it is cancelled then."""
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            return await answering
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise TookTooLong from error
 
 
 def explained(error: Exception) -> Refused:

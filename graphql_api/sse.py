@@ -29,7 +29,6 @@ from graphql_api.http import (
     Rules,
     client_of,
     explained,
-    in_time,
     too_slow,
 )
 from graphql_api.messages import Body, Service, request_error
@@ -109,11 +108,11 @@ class OverEvents(OverHttp):
         await self._stream(results, signed_out, receive, send, ending)
 
     async def _read_in_time(self, scope: Scope, receive: Receive) -> Body:
-        seconds = self._rules.seconds
         try:
-            return await in_time(self._read(scope, receive), seconds)
+            with self._clock.limit():
+                return await self._read(scope, receive)
         except TookTooLong as error:
-            raise too_slow(seconds) from error
+            raise too_slow(self._rules.seconds) from error
 
     async def _stream(
         self,
@@ -174,8 +173,9 @@ class OverEvents(OverHttp):
             elif kind == "mutation" and only_queries:
                 yield request_error("Send a mutation with POST.", "METHOD_NOT_ALLOWED")
             else:
-                answering = executor.answer(body, asker, only_queries=only_queries)
-                yield (await in_time(answering, self._rules.seconds)).body
+                with self._clock.limit():
+                    answer = await executor.answer(body, asker, only_queries=only_queries)
+                yield answer.body
         except Exception as error:
             yield explained(error).body
 

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from db.deadlines import Deadlines
+from db.errors import TookTooLong
 
 
 class Clock:
@@ -19,13 +20,12 @@ class Clock:
 
 
 class TimeLimit:
-    """What is done in the block is cancelled when its time is over: then the block raises
-    TimeoutError, and ``expired`` is true. As ``asyncio.timeout``, without a timer of its own."""
-
-    expired = False
+    """What is done in the block is cancelled when its time is over, and the block raises
+    TookTooLong. As ``asyncio.timeout``, without a timer of its own."""
 
     def __init__(self, under_way: "Deadlines[TimeLimit]", seconds: float) -> None:
         self._under_way, self._seconds = under_way, seconds
+        self._expired = False
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -43,11 +43,11 @@ class TimeLimit:
         _traceback: TracebackType | None,
     ) -> None:
         self._under_way.end(self)
-        if self.expired:
+        if self._expired:
             others = self._task.uncancel() > self._cancelled_before
             if not others and isinstance(error, asyncio.CancelledError):
-                raise TimeoutError from error
+                raise TookTooLong from error
 
     def expire(self) -> None:
-        self.expired = True
+        self._expired = True
         self._task.cancel()

@@ -21,7 +21,7 @@ from db.errors import Unavailable
 from graphql_api.access import new_request_id, operation_name
 from graphql_api.auth import KeyAsker, shown_by
 from graphql_api.draining import Draining
-from graphql_api.http import client_of, explained, in_time
+from graphql_api.http import client_of, explained
 from graphql_api.messages import (
     Body,
     Malformed,
@@ -31,6 +31,7 @@ from graphql_api.messages import (
     read_json,
     request_error,
 )
+from graphql_api.timing import Clock
 from graphql_api.told import begin, tell
 from resolvers.accounts import RateLimited
 from resolvers.context import Asker
@@ -40,9 +41,9 @@ log = structlog.stdlib.get_logger("graphql_api.websocket")
 
 PROTOCOL = "graphql-transport-ws"
 LONGEST_REASON = 123
+"""Bytes that a close frame has for its reason."""
 LAST_WORD = 0.2
 """Seconds for the answer to whoever ended their own session."""
-"""Bytes that a close frame has for its reason."""
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN = 4400, 4401, 4403
 NOT_ACCEPTABLE, INIT_TIMEOUT = 4406, 4408
@@ -116,10 +117,12 @@ class OverWebSocket:
     ) -> None:
         self._service, self._rules = service, rules or Rules()
         self._draining = draining or Draining()
+        self._clock = Clock(self._rules.seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        connection = _Connection(socket, self._service(socket.scope), self._rules, self._draining)
+        service = self._service(socket.scope)
+        connection = _Connection(socket, service, self._rules, self._clock, self._draining)
         try:
             await connection.serve()
         except WebSocketDisconnect:
@@ -142,6 +145,8 @@ class _Connection:
     socket: WebSocket
     service: Service
     rules: Rules
+    clock: Clock
+    """For queries and mutations."""
     draining: Draining
     running: dict[str, "asyncio.Task[None]"] = field(default_factory=lambda: {})
     tasks: set["asyncio.Task[None]"] = field(default_factory=set["asyncio.Task[None]"])
@@ -374,9 +379,8 @@ class _Operation:
             return None
         if task := asyncio.current_task():
             self._connection.answering.add(task)
-        answer = await in_time(
-            executor.answer(self._body, self._asker), self._connection.rules.seconds
-        )
+        with self._connection.clock.limit():
+            answer = await executor.answer(self._body, self._asker)
         if not answer.executed:
             return answer.body
         await self._next(answer.body)
