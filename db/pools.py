@@ -173,9 +173,7 @@ class Pool:
 
     def _return(self, connection: "Connection[Record]") -> None:
         self._uses[connection] += 1
-        if connection.is_closed():
-            del self._uses[connection]
-        elif self._uses[connection] >= MOST_USES:
+        if self._uses[connection] >= MOST_USES:
             self._do_beside(self._closed(connection))
         else:
             self._idle.append(connection)

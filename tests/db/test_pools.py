@@ -1,7 +1,7 @@
 """The queue for connections has an end, and waiting in it, too."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
@@ -22,11 +22,24 @@ async def pool(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> As
         yield pool
 
 
+@pytest.fixture
+async def faults() -> AsyncGenerator[list[object]]:
+    """What the event loop is told of that nobody waits for."""
+    loop, told = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    yield told
+    loop.set_exception_handler(None)
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not so():  # noqa: ASYNC110 # what changes has no event
+            await asyncio.sleep(0)
+
+
 async def in_line(pool: Pool, count: int) -> None:
     """Returns when so many wait for a connection."""
-    async with asyncio.timeout(5):
-        while pool.waiting < count:  # noqa: ASYNC110 # a line has no event
-            await asyncio.sleep(0)
+    await until(lambda: pool.waiting >= count)
 
 
 async def test_who_finds_the_queue_full_is_refused_at_once(pool: Pool) -> None:
@@ -43,7 +56,33 @@ async def test_who_waits_too_long_is_refused(pool: Pool) -> None:
     async with pool.connection():
         with pytest.raises(Busy, match=r"within 0\.05 seconds"):
             await pool.acquire()
+        assert pool.taken
     assert await alone(pool, "SELECT 7") == 7
+
+
+async def test_who_waits_where_none_can_be_opened_is_told_so() -> None:
+    """Not that others have them: nobody has."""
+    pool = Pool(asyncio.Event().wait, 1)  # pyright: ignore[reportArgumentType] # opens none
+    first = asyncio.create_task(pool.acquire())
+    await until(lambda: pool.taken)
+    pool.patience = 0.05
+    with pytest.raises(TimeoutError):
+        await pool.acquire()
+    first.cancel()
+
+
+async def test_a_turn_that_comes_just_as_its_time_is_over_is_taken(
+    pool: Pool, faults: list[object]
+) -> None:
+    connection = await pool.acquire()
+    pool.patience = 0
+    waiting = asyncio.create_task(pool.acquire())
+    await in_line(pool, 1)
+    # In the same turn of the loop as the deadline.
+    asyncio.get_running_loop().call_soon(pool.release, connection)
+    assert await waiting is connection
+    assert faults == []
+    pool.release(connection)
 
 
 async def test_who_gives_up_waiting_makes_room(pool: Pool) -> None:
@@ -85,15 +124,21 @@ async def test_a_full_disk_has_a_name_of_its_own(pool: Pool) -> None:
         await alone(pool, raised)
 
 
-async def test_a_transaction_left_open_is_not_handed_to_the_next(pool: Pool) -> None:
+async def test_a_transaction_left_open_is_not_handed_to_the_next(
+    pool: Pool, faults: list[object]
+) -> None:
     connection = await pool.acquire()
     await connection.execute("BEGIN")
-    told: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     pool.release(connection)
     async with pool.connection() as next_one:
         assert not next_one.is_in_transaction()
-    assert len(told) == 1
+    assert len(faults) == 1
+
+
+async def test_a_connection_is_free_as_soon_as_it_is_given_back(pool: Pool) -> None:
+    async with pool.connection():
+        assert pool.idle == 0
+    assert pool.idle == 1
 
 
 async def test_a_broken_connection_is_replaced(pool: Pool) -> None:

@@ -36,6 +36,7 @@ NOTICE = [
     "tests/graphql_api/test_same_answer.py",
 ]
 """What should notice, if it is not said otherwise."""
+ORDINARY = ["tests/graphql_api/test_ordinary.py", *NOTICE]
 MODULES = {
     "db/relation.py": NOTICE,
     "db/pages.py": NOTICE,
@@ -44,11 +45,17 @@ MODULES = {
     "db/plan.py": NOTICE,
     "db/plan_pages.py": NOTICE,
     "db/waiting.py": ["tests/db/test_waiting.py"],
+    "db/pools.py": ["tests/db/test_pools.py"],
+    "db/deadlines.py": ["tests/db/test_deadlines.py"],
     "graphql_api/plan.py": NOTICE,
     "graphql_api/leaves.py": NOTICE,
     "graphql_api/ways.py": NOTICE,
     "graphql_api/arguments.py": NOTICE,
     "graphql_api/coercion.py": ["tests/graphql_api/test_coercion.py"],
+    "graphql_api/levels.py": ORDINARY,
+    "graphql_api/steps.py": ORDINARY,
+    "graphql_api/preparing.py": ORDINARY,
+    "graphql_api/timing.py": ["tests/graphql_api/test_timing.py"],
 }
 ALL = sorted({path for paths in MODULES.values() for path in paths})
 OPTIONS = ["-x", "-q", "-s", "--hypothesis-seed=1"]
