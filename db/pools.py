@@ -156,7 +156,7 @@ class Pool:
             turn.set_exception(self._too_late())
 
     def _too_late(self) -> Exception:
-        if self.open - self.idle < self.most:
+        if self.open < self.most:
             return TimeoutError()  # nobody has them: they cannot be opened
         return Busy(f"no connection was free within {self.patience:g} seconds")
 

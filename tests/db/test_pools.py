@@ -135,6 +135,24 @@ async def test_a_transaction_left_open_is_not_handed_to_the_next(
     assert len(faults) == 1
 
 
+async def test_who_fails_gives_the_connection_back(pool: Pool) -> None:
+    async def fails() -> None:
+        async with pool.connection():
+            raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        await fails()
+    assert await alone(pool, "SELECT 7") == 7
+
+
+async def test_a_connection_that_could_not_be_opened_can_be_opened_later(pool: Pool) -> None:
+    pool.patience = 0
+    with pytest.raises(TimeoutError):
+        await pool.acquire()
+    pool.patience = 4
+    assert await alone(pool, "SELECT 7") == 7
+
+
 async def test_a_connection_is_free_as_soon_as_it_is_given_back(pool: Pool) -> None:
     async with pool.connection():
         assert pool.idle == 0
@@ -153,6 +171,7 @@ async def test_a_connection_that_was_used_often_is_replaced(
     monkeypatch.setattr(pools, "MOST_USES", 3)
     backends = [await alone(pool, "SELECT pg_backend_pid()") for _ in range(4)]
     assert backends[0] == backends[2] != backends[3]
+    assert pool.open == 1
 
 
 async def test_the_settings_stay_when_a_statement_fails(pool: Pool) -> None:
