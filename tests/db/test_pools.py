@@ -85,6 +85,19 @@ async def test_a_turn_that_comes_just_as_its_time_is_over_is_taken(
     pool.release(connection)
 
 
+async def test_a_connection_that_comes_just_after_the_time_is_over_is_the_next_ones(
+    pool: Pool,
+) -> None:
+    connection = await pool.acquire()
+    pool.patience = 0
+    waiting = asyncio.create_task(pool.acquire())
+    await in_line(pool, 1)
+    asyncio.get_running_loop().call_later(0, pool.release, connection)
+    with pytest.raises(Busy):
+        await waiting
+    assert await alone(pool, "SELECT 7") == 7
+
+
 async def test_who_gives_up_waiting_makes_room(pool: Pool) -> None:
     async with pool.connection():
         for _ in range(5):
@@ -92,6 +105,7 @@ async def test_who_gives_up_waiting_makes_room(pool: Pool) -> None:
             await in_line(pool, 1)
             waiting.cancel()
             await asyncio.wait([waiting])
+            assert pool.waiting == 0
     assert await alone(pool, "SELECT 7") == 7
 
 
