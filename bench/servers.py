@@ -1,4 +1,4 @@
-"""The servers that are compared: one process each, with ten connections to the same database."""
+"""The servers that are compared: one process each, with six connections to the same database."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from db.session import SERVER_SETTINGS, as_login
 
 HERE = Path(__file__).parent
 POSTGRAPHILE = HERE / "postgraphile"
-CONNECTIONS = 10
+CONNECTIONS = 6
 PATIENCE = 60  # seconds for a server to start
 
 SERVERS = {

@@ -26,7 +26,7 @@ PATIENCE = 4.0
 """Seconds in which there is a connection, or the request is refused: an answer within five."""
 
 MOST_WAITING = 1_000
-"""Requests in the queue; where 10 connections answer 700 a second, the last waits 1.4 seconds."""
+"""Requests in the queue; where the connections answer 700 a second, the last waits 1.4 seconds."""
 
 MOST_USES = 50_000
 """Times that a connection is used; then it is closed, and with it what its server remembers."""

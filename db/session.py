@@ -372,7 +372,7 @@ async def connect(
     url: str,
     secrets: Secrets,
     *,
-    size: int = 10,
+    size: int = 6,
     sign_in_size: int = 2,
     statement_timeout: float = 8.0,
     statement_cache: int = 1000,

@@ -41,7 +41,7 @@ const BIND = `select set_config('app.current_user_id', $1, true), set_config('ap
 
 const pool = new pg.Pool({
   connectionString: url,
-  max: 10,
+  max: Number(process.env.POOL_SIZE),
   idleTimeoutMillis: 0,
   options: process.env.PG_OPTIONS,
 });
