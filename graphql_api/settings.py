@@ -128,11 +128,7 @@ class Settings(BaseSettings):
         default=2, gt=0, le=3600, description="A replica further behind answers no queries."
     )
     pool_size: int = Field(
-        default=6,
-        ge=1,
-        le=500,
-        description="Connections of each process for requests. More than it keeps busy make "
-        "all slower.",
+        default=6, ge=1, le=500, description="Connections of each process for requests."
     )
     sign_in_pool_size: int = Field(
         default=2, ge=1, le=100, description="Connections of each process for sign-in."
