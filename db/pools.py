@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
+import msgspec
 
 from db.deadlines import Deadlines
 from db.errors import Busy
@@ -31,6 +32,10 @@ MOST_WAITING = 1_000
 MOST_USES = 50_000
 """Times that a connection is used; then it is closed, and with it what its server remembers."""
 
+MOST_REMEMBERED = 1_000_000
+"""Characters of different statements, after which it is closed, too: clients make up what is asked,
+and each character takes 100 to 160 bytes of the server. docs/adr/0028"""
+
 
 class Lasting(asyncpg.Connection):
     """A connection whose settings stay at a reset: each of ours ends with its transaction.
@@ -44,6 +49,14 @@ class Lasting(asyncpg.Connection):
         return "SELECT"
 
 
+class _Life(msgspec.Struct):
+    """How often a connection was used, and for which statements."""
+
+    uses: int = 0
+    statements: set[str] = set()
+    characters: int = 0
+
+
 class Pool:
     """At most ``most`` connections, each opened when it is first needed. Who came first is served
     first."""
@@ -54,7 +67,7 @@ class Pool:
         self.most, self.patience = most, PATIENCE
         self._opened = opened
         self._idle: list[Connection[Record]] = []
-        self._uses: dict[Connection[Record], int] = {}
+        self._lives: dict[Connection[Record], _Life] = {}
         self._free = most
         self._line: deque[asyncio.Future[None]] = deque()
         self._deadlines = Deadlines[asyncio.Future[None]](self._lose)
@@ -69,7 +82,7 @@ class Pool:
             for _ in range(self.most):
                 await self._turn()
         await asyncio.gather(*self._beside, *(self._closed(each) for each in self._idle))
-        for each in self._uses:
+        for each in self._lives:
             each.terminate()
 
     @asynccontextmanager
@@ -92,14 +105,21 @@ class Pool:
                 connection = self._idle.pop()
                 if not connection.is_closed():
                     return connection
-                del self._uses[connection]
+                del self._lives[connection]
             async with asyncio.timeout(self.patience):
                 connection = await self._opened()
         except BaseException:
             self._next()
             raise
-        self._uses[connection] = 0
+        self._lives[connection] = _Life()
         return connection
+
+    def remembers(self, connection: "Connection[Record]", statement: str) -> None:
+        """Its server is given the statement, and will remember it."""
+        life = self._lives[connection]
+        if statement not in life.statements:
+            life.statements.add(statement)
+            life.characters += len(statement)
 
     def release(self, connection: "Connection[Record]", *, broken: bool = False) -> None:
         """Give it back; ``broken`` says that what was done on it may not have come to its end."""
@@ -111,7 +131,7 @@ class Pool:
     @property
     def open(self) -> int:
         """Connections."""
-        return len(self._uses)
+        return len(self._lives)
 
     @property
     def idle(self) -> int:
@@ -172,8 +192,9 @@ class Pool:
     # The way back
 
     def _return(self, connection: "Connection[Record]") -> None:
-        self._uses[connection] += 1
-        if self._uses[connection] >= MOST_USES:
+        life = self._lives[connection]
+        life.uses += 1
+        if life.uses >= MOST_USES or life.characters > MOST_REMEMBERED:
             self._do_beside(self._closed(connection))
         else:
             self._idle.append(connection)
@@ -193,7 +214,7 @@ class Pool:
             self._return(connection)
 
     async def _closed(self, connection: "Connection[Record]") -> None:
-        del self._uses[connection]
+        del self._lives[connection]
         try:
             await connection.close(timeout=self.patience)
         except (OSError, TimeoutError):

@@ -144,6 +144,7 @@ class Session:
             try:
                 with refusal_of():
                     connection = self._connection or await self._begin()
+                    self._database.api.remembers(connection, sql)
                     self.statements += 1
                     with tracing.statement(sql):
                         return await connection.fetch(sql, *values)
@@ -340,6 +341,7 @@ async def alone(
         try:
             if begun:
                 begun()
+            pool.remembers(connection, statement)
             fetch = connection.fetch if every_row else connection.fetchval
             with tracing.statement(statement):
                 found = await fetch(statement, *values)

@@ -23,6 +23,7 @@ from db.plan import broken
 from db.relation import InvalidArgument
 from db.replica import Replica
 from db.session import Reads
+from db.statements import Statements
 from graphql_api import budgets, metrics
 from graphql_api.arguments import Request
 from graphql_api.documents import MOST_WAYS, Document, Documents
@@ -87,6 +88,7 @@ class Executor:
             introspection=introspection,
             suggestions=suggestions,
         )
+        self._statements = Statements()
         self._subscriptions = Subscriptions(schema, resources, response)
 
     def answer(
@@ -170,7 +172,7 @@ class Executor:
         document = self._documents.of(body)
         variables, _ = self._documents.variables(document, body.variables or {})
         plan, request = self._plan(document, variables), Request(variables, asker)
-        sql = plan.query(request)
+        sql = "".join(plan.texts(request))
         return sql, await self._resources.database.explain(asker.viewer, sql, request.values)
 
     async def _planned(self, run: Run, began: float) -> Answer:
@@ -180,7 +182,7 @@ class Executor:
         beside = await self._beside(plan.beside, variables, asker) if plan.beside else None
         writing = perf_counter()
         request = Request(variables, asker)
-        statement = plan.statement(request)
+        statement = self._statements.of(plan.texts(request), len(request.values))
         written = perf_counter()
 
         def read(reads: Reads) -> Coroutine[Any, Any, bytes]:

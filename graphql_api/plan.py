@@ -6,7 +6,7 @@ meaning.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -45,7 +45,6 @@ from db.plan import (
 )
 from db.plan_pages import CURSOR, Connection, Items
 from db.relation import InvalidArgument, Key, Many, One, Relation
-from db.session import bound
 from graphql_api.arguments import Arguments, Request, arguments_of
 from graphql_api.leaves import global_id, leaf, typename
 from graphql_api.ways import (
@@ -68,8 +67,6 @@ from graphql_api.ways import (
 
 LONGEST_NAME = 63
 MOST_RELATIONS = 100
-MOST_STATEMENTS = 8
-"""Of one plan that are kept: as many as its variables give it other texts."""
 PAGE_INFO: Mapping[str, Sql] = {
     "hasNextPage": "page.next",
     "hasPreviousPage": "page.previous",
@@ -99,24 +96,9 @@ class Plan:
     sql: Sql
     keys: tuple[str, ...]
     beside: DocumentNode | None
-    statements: dict[tuple[str, ...], str] = field(default_factory=lambda: {})
 
-    def query(self, request: Request) -> str:
-        """The query of one request. Raises Declined."""
-        return "".join(self._texts(request))
-
-    def statement(self, request: Request) -> str:
-        """The query, which first binds its viewer. Raises Declined."""
-        texts = self._texts(request)
-        statement = self.statements.get(texts)
-        if statement is None:
-            if len(self.statements) >= MOST_STATEMENTS:
-                self.statements.clear()
-            whole = bound("".join(texts), len(request.values))
-            statement = self.statements[texts] = whole
-        return statement
-
-    def _texts(self, request: Request) -> tuple[str, ...]:
+    def texts(self, request: Request) -> tuple[str, ...]:
+        """The query of one request, in pieces. Raises Declined."""
         try:
             return tuple(write(self.sql, request))
         except (InvalidArgument, GraphQLError):

@@ -188,6 +188,18 @@ async def test_a_connection_that_was_used_often_is_replaced(
     assert pool.open == 1
 
 
+async def test_a_connection_that_was_given_many_statements_is_replaced(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "SELECT pg_backend_pid() -- {}"
+    monkeypatch.setattr(pools, "MOST_REMEMBERED", 2 * len(asked))
+    again = [await alone(pool, asked.format("again")) for _ in range(5)]
+    other = [await alone(pool, asked.format(number)) for number in range(3)]
+    assert len(set(again)) == 1
+    assert other[0] == again[0] != other[2]
+    assert pool.open == 1
+
+
 async def test_the_settings_stay_when_a_statement_fails(pool: Pool) -> None:
     with pytest.raises(BadValue):
         await alone(pool, "SELECT 1 / 0")

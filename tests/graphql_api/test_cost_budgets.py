@@ -149,7 +149,7 @@ async def test_a_query_with_a_part_at_hand_takes_no_statement_more(
 
 def open_for_sign_in(platform: Platform) -> list[Any]:
     """The connections through which parts of budgets are taken."""
-    return list(cast("Any", platform.database.auth)._uses)
+    return list(cast("Any", platform.database.auth)._lives)
 
 
 # Over the wires

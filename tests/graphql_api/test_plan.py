@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graphql_api.messages import Body
-from graphql_api.plan import MOST_STATEMENTS, Declined
+from graphql_api.plan import Declined
 from resolvers.context import Asker
 from tests import sample
 from tests.graph import global_id
@@ -260,14 +260,3 @@ async def test_a_page_within_a_page_has_values_of_its_own(
         assert by == "compiled"
         assert ("loaders", answer) == await asked(loaders, query, **given)
         assert dict(dict(answer)["data"])["workflows"]
-
-
-async def test_a_plan_keeps_a_few_statements_and_no_more(compiled: Asking) -> None:
-    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }"
-    documents: Any = compiled.executor._documents  # pyright: ignore[reportPrivateUsage]
-
-    for length in range(1, MOST_STATEMENTS + 3):
-        by, _ = await asked(compiled, query, ids=[WORKFLOW] * length)
-        (plan,) = documents.of(Body(query)).plans.values()
-        assert by == "compiled"
-        assert 1 <= len(plan.statements) <= MOST_STATEMENTS
