@@ -1,9 +1,11 @@
 """The ordinary path: what it prepares, keeps, reads and does once."""
 
+import json
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
+import pytest
 from graphql import parse
 from graphql.execution.values import VariableValues
 
@@ -14,16 +16,19 @@ from db.secrets import Secrets
 from db.session import Database
 from graphql_api import levels
 from graphql_api.documents import MOST_WAYS
+from graphql_api.messages import Body
 from graphql_api.schema import schema
 from resolvers.context import Asker, Context, Resources
 from resolvers.loaders import Loaders, Slice
 from resolvers.passwords import Passwords
 from resolvers.tokens import Tokens
 from tests import sample
+from tests.graph import global_id
 from tests.graphql_api.asking import OWNER, Asking
 from tests.graphql_api.platform import Platform
 
 TEAM = str(sample.of("workspace 1"))
+WORKFLOW = global_id("Workflow", {"id": sample.of("workflow 1 1")})
 
 
 class Noting(Loaders):
@@ -66,6 +71,40 @@ async def test_each_way_that_directives_fall_has_an_answer_of_its_own(loaders: A
         wanted = dict(zip(names, switches, strict=True))
         (node,) = (await loaders(query, OWNER, **wanted))["workflows"]["nodes"]
         assert list(node) == ["id", *(name for name in names if wanted[name])]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "workflow(id: $id) { executions(first: 501) { totalCount } }",
+        "node(id: $id) { ... on Workflow { executions(first: 501) { totalCount } } }",
+    ],
+)
+async def test_every_error_is_told_once_where_one_has_all_executed_anew(
+    loaders: Asking, wrong: str
+) -> None:
+    query = f'query ($id: ID!) {{ deploymentManifest(deploymentId: "none") {wrong} }}'
+
+    answered = await loaders.executor.answer(Body(query, {"id": WORKFLOW}), Asker(OWNER))
+    answer = json.loads(answered.body)
+
+    assert list(answer["data"].values()) == [None, None]
+    assert sorted(error["path"][0] for error in answer["errors"]) == sorted(answer["data"])
+
+
+async def test_a_value_that_is_none_to_postgresql_spoils_its_own_field_only(
+    loaders: Asking,
+) -> None:
+    query = """query ($id: ID!, $search: String) {
+      viewer { user { name } }
+      workflow(id: $id) { executions(filter: {search: $search}) { totalCount } }
+    }"""
+
+    given = {"id": WORKFLOW, "search": "a\0b"}
+    answer = json.loads((await loaders.executor.answer(Body(query, given), Asker(OWNER))).body)
+
+    assert answer["data"]["viewer"]["user"]["name"]
+    assert [error["path"] for error in answer["errors"]] == [["workflow", "executions"]]
 
 
 async def test_what_is_wrong_with_a_payload_has_nothing_done_twice(platform: Platform) -> None:
