@@ -1,5 +1,6 @@
 """The ordinary path: what it prepares, keeps, reads and does once."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from itertools import product
@@ -119,3 +120,19 @@ async def test_what_is_wrong_with_a_payload_has_nothing_done_twice(platform: Pla
 
     assert code == "INVALID_INPUT"
     assert await platform.superuser.fetchval(count) == before + 1
+
+
+async def test_all_that_is_read_together_has_ended_when_something_of_it_fails() -> None:
+    ended = asyncio.Event()
+
+    async def fails() -> list[Any]:
+        raise ValueError("its own")
+
+    async def takes_longer() -> list[Any]:
+        await asyncio.sleep(0)
+        ended.set()
+        return []
+
+    with pytest.raises(ValueError, match="its own"):
+        await levels.together([fails(), takes_longer()])
+    assert ended.is_set()
