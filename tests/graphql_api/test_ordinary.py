@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import Executor, parse
 from graphql.execution.values import VariableValues
 
 from db.batches import CURSOR
@@ -59,6 +59,28 @@ async def test_only_the_columns_are_read_that_the_answer_is_made_of(
 
     assert found.errors is None
     assert noting.noted == [("WorkflowRow", (CURSOR, "id", "name")), ("ExecutionRow", ("id",))]
+
+
+async def test_what_goes_well_is_not_executed_anew(
+    loaders: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def executes(*_: object) -> None:
+        raise AssertionError("graphql-core executes it field by field")
+
+    monkeypatch.setattr(Executor, "execute_fields", executes)
+    query = """query ($id: ID!) {
+      __typename
+      viewer { user { id name } sessions { isCurrent createdAt } }
+      workflow(id: $id) { name status executions(first: 2) { totalCount nodes { status } } }
+      workspaces { totalCount edges { cursor node { __typename id members { nodes { role } } } } }
+      none: workflow(id: "none") { name executions { nodes { id } } }
+      validateWorkflow(definition: {nodes: [], edges: []}) { valid diagnostics { code } }
+    }"""
+
+    answer = await loaders(query, OWNER, id=WORKFLOW)
+
+    assert answer["none"] is None
+    assert answer["workspaces"]["edges"]
 
 
 async def test_each_way_that_directives_fall_has_an_answer_of_its_own(loaders: Asking) -> None:
