@@ -74,12 +74,14 @@ async def test_what_goes_well_is_not_executed_anew(
       workflow(id: $id) { name status executions(first: 2) { totalCount nodes { status } } }
       workspaces { totalCount edges { cursor node { __typename id members { nodes { role } } } } }
       none: workflow(id: "none") { name executions { nodes { id } } }
+      empty: workflow(id: $id) { executions(first: 0) { nodes { logs { totalCount } } } }
+      bare: workflow(id: $id) { name @skip(if: true) }
       validateWorkflow(definition: {nodes: [], edges: []}) { valid diagnostics { code } }
     }"""
 
     answer = await loaders(query, OWNER, id=WORKFLOW)
 
-    assert answer["none"] is None
+    assert (answer["none"], answer["bare"]) == (None, {})
     assert answer["workspaces"]["edges"]
 
 
@@ -145,16 +147,18 @@ async def test_what_is_wrong_with_a_payload_has_nothing_done_twice(platform: Pla
 
 
 async def test_all_that_is_read_together_has_ended_when_something_of_it_fails() -> None:
-    ended = asyncio.Event()
+    end = asyncio.Event()
 
     async def fails() -> list[Any]:
         raise ValueError("its own")
 
     async def takes_longer() -> list[Any]:
-        await asyncio.sleep(0)
-        ended.set()
+        await end.wait()
         return []
 
+    both = asyncio.ensure_future(levels.together([fails(), takes_longer()]))
+    done, _ = await asyncio.wait([both], timeout=0.05)
+    assert not done
+    end.set()
     with pytest.raises(ValueError, match="its own"):
-        await levels.together([fails(), takes_longer()])
-    assert ended.is_set()
+        await both

@@ -45,8 +45,6 @@ MODULES = {
     "db/plan.py": NOTICE,
     "db/plan_pages.py": NOTICE,
     "db/waiting.py": ["tests/db/test_waiting.py"],
-    "db/pools.py": ["tests/db/test_pools.py"],
-    "db/deadlines.py": ["tests/db/test_deadlines.py"],
     "graphql_api/plan.py": NOTICE,
     "graphql_api/leaves.py": NOTICE,
     "graphql_api/ways.py": NOTICE,
@@ -55,7 +53,6 @@ MODULES = {
     "graphql_api/levels.py": ORDINARY,
     "graphql_api/steps.py": ORDINARY,
     "graphql_api/preparing.py": ORDINARY,
-    "graphql_api/timing.py": ["tests/graphql_api/test_timing.py"],
 }
 ALL = sorted({path for paths in MODULES.values() for path in paths})
 OPTIONS = ["-x", "-q", "-s", "--hypothesis-seed=1"]
