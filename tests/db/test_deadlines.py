@@ -36,3 +36,12 @@ async def test_what_has_ended_may_end_again() -> None:
     deadlines.begin("it", 60)
     deadlines.end("it")
     deadlines.end("it")
+
+
+async def test_nobody_is_late_before_the_time() -> None:
+    late = asyncio.Queue[str]()
+    deadlines = Deadlines(late.put_nowait)
+    deadlines.begin("soon", 0.01)
+    deadlines.begin("in a minute", 60)
+    assert await asyncio.wait_for(late.get(), 5) == "soon"
+    assert late.empty()
