@@ -172,7 +172,7 @@ class Executor:
         document = self._documents.of(body)
         variables, _ = self._documents.variables(document, body.variables or {})
         plan, request = self._plan(document, variables), Request(variables, asker)
-        sql = "".join(plan.texts(request))
+        sql = plan.query(request)
         return sql, await self._resources.database.explain(asker.viewer, sql, request.values)
 
     async def _planned(self, run: Run, began: float) -> Answer:

@@ -97,8 +97,12 @@ class Plan:
     keys: tuple[str, ...]
     beside: DocumentNode | None
 
+    def query(self, request: Request) -> str:
+        """The query of one request. Raises Declined."""
+        return "".join(self.texts(request))
+
     def texts(self, request: Request) -> tuple[str, ...]:
-        """The query of one request, in pieces. Raises Declined."""
+        """The same in pieces, which are shared by requests."""
         try:
             return tuple(write(self.sql, request))
         except (InvalidArgument, GraphQLError):
