@@ -63,16 +63,16 @@ async def test_reads_of_another_viewer_or_with_other_values_are_their_own(narrow
 
 @in_time
 async def test_a_read_that_has_begun_is_not_shared() -> None:
-    waiting, end = Waiting(), asyncio.Event()
+    waiting, under_way, end = Waiting(), asyncio.Event(), asyncio.Event()
 
     async def read(begun: Callable[[], None]) -> object:
         begun()
+        under_way.set()
         await end.wait()
         return object()
 
     first = asyncio.create_task(waiting.share("same", read))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await under_way.wait()
     second = asyncio.create_task(waiting.share("same", read))
     end.set()
     assert await first is not await second
@@ -118,16 +118,20 @@ async def test_a_read_that_fails_before_it_begins_is_not_for_who_asks_afterwards
 
 @in_time
 async def test_a_read_that_fails_has_failed_for_who_waits_along() -> None:
-    waiting, end = Waiting(), asyncio.Event()
+    waiting, reads = Waiting(), list[str]()
 
     async def fails(_: Callable[[], None]) -> object:
-        await end.wait()
+        reads.append("one")
+        await second_asks
         raise ConnectionError
 
-    both = [asyncio.create_task(waiting.share("same", fails)) for _ in range(2)]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    end.set()
+    async def second() -> object:
+        second_asks.set_result(None)
+        return await waiting.share("same", fails)
+
+    second_asks = asyncio.get_running_loop().create_future()
+    both = [asyncio.create_task(each) for each in (waiting.share("same", fails), second())]
 
     found = await asyncio.wait_for(asyncio.gather(*both, return_exceptions=True), 5)
     assert [type(each) for each in found] == [ConnectionError] * 2
+    assert reads == ["one"]

@@ -1,7 +1,7 @@
 """The sample that every test of the graph reads, and those who ask along each path."""
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,6 +18,7 @@ from resolvers.mail import Mail, to_the_log
 from resolvers.passwords import Passwords
 from resolvers.tokens import Tokens
 from tests import sample
+from tests.conftest import NewDatabase
 from tests.graph import Rows, read_rows
 from tests.graphql_api.asking import Asking
 from tests.graphql_api.platform import Platform
@@ -31,15 +32,38 @@ ROOMY = Limits(
 
 
 @pytest.fixture(scope="session")
-async def sample_url(new_database: Callable[..., Awaitable[str]], template: str) -> str:
+async def sample_url(new_database: NewDatabase, template: str) -> str:
     """A database with the rows of the sample, to be read only."""
     if given := os.environ.get("TEST_SAMPLE"):
         return given
+    return await with_sample(new_database, template)
+
+
+async def with_sample(new_database: NewDatabase, template: str) -> str:
     url = await new_database(template)
     superuser: Connection[Record] = await asyncpg.connect(url)
     await sample.fill(superuser)
     await superuser.close()
     return url
+
+
+@pytest.fixture(scope="module")
+async def own_url(new_database: NewDatabase, template: str) -> str:
+    """A database with the sample that the tests of a module write to."""
+    return await with_sample(new_database, template)
+
+
+@pytest.fixture(scope="module")
+async def own_superuser(own_url: str) -> "AsyncGenerator[Connection[Record]]":
+    superuser: Connection[Record] = await asyncpg.connect(own_url)
+    yield superuser
+    await superuser.close()
+
+
+@pytest.fixture(scope="module")
+async def own_database(own_url: str, secrets: Secrets) -> AsyncGenerator[Database]:
+    async with connect(own_url, secrets, size=8) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +113,10 @@ def ask(request: pytest.FixtureRequest) -> Asking:
 
 
 @pytest.fixture(scope="module")
-async def platform(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+def platform(
+    own_url: str,
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
-) -> AsyncGenerator[Platform]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=10) as database:
-        yield Platform(asking(database, "loaders"), database, superuser, url)
-    await superuser.close()
+) -> Platform:
+    return Platform(asking(own_database, "loaders"), own_database, own_superuser, own_url)

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
-from db.secrets import Secrets
-from db.session import Viewer, connect
+from db.session import Database, Viewer
 from tests import sample
 from tests.graphql_api.asking import Asking
 from tests.graphql_api.test_client_guide import OPERATIONS
@@ -120,18 +118,12 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-async def platform(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+def platform(
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
-) -> AsyncGenerator[Platform]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=8) as database:
-        yield Platform(asking(database, "loaders"), superuser)
-    await superuser.close()
+) -> Platform:
+    return Platform(asking(own_database, "loaders"), own_superuser)
 
 
 class TestDeploying:

@@ -9,10 +9,9 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 from pyotp.totp import TOTP
@@ -24,9 +23,6 @@ from resolvers.tokens import Tokens
 from tests import sample
 from tests.graph import global_id
 from tests.graphql_api.wires import serving
-
-if TYPE_CHECKING:
-    from asyncpg import Connection, Record
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECRET = "the secret that every test of the database uses"
@@ -80,15 +76,9 @@ async def told(
 
 
 @pytest.fixture(scope="module")
-async def address(
-    new_database: Callable[..., Awaitable[str]], template: str
-) -> AsyncGenerator[str]:
+async def address(own_url: str) -> AsyncGenerator[str]:
     """A server of its own, with the sample."""
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    await superuser.close()
-    settings = read_settings(database_url=url, secret_key=SECRET, pool_size=4, max_cost=1000)
+    settings = read_settings(database_url=own_url, secret_key=SECRET, pool_size=4, max_cost=1000)
     async with serving(create_app(settings), lifespan=True) as address:
         yield address
 

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -12,8 +12,7 @@ import asyncpg
 import pytest
 
 from db import credentials
-from db.secrets import Secrets
-from db.session import Database, Viewer, connect
+from db.session import Database, Viewer
 from resolvers import allowances
 from resolvers.outgoing import Outgoing
 from tests import sample
@@ -147,19 +146,14 @@ def new(**given: Any) -> Data:
 
 @pytest.fixture(scope="module")
 async def platform(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
 ) -> AsyncGenerator[Platform]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
     outgoing = Outgoing(LOOPBACK, seconds=1)
-    async with connect(url, secrets, size=10) as database:
-        yield Platform(asking(database, "loaders", outgoing=outgoing), database, superuser)
+    ask = asking(own_database, "loaders", outgoing=outgoing)
+    yield Platform(ask, own_database, own_superuser)
     await outgoing.end()
-    await superuser.close()
 
 
 async def test_an_integration_is_made_and_its_credentials_are_sealed(platform: Platform) -> None:

@@ -4,9 +4,8 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -16,12 +15,7 @@ from graphql_api import metrics
 from graphql_api.app import create_app
 from graphql_api.settings import read_settings
 from resolvers import metrics as of_verbs
-from tests import sample
-from tests.conftest import NewDatabase
 from tests.graphql_api.wires import serving
-
-if TYPE_CHECKING:
-    from asyncpg import Connection, Record
 
 SECRET = "the secret that every test of the database uses"
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "graphql-api.json"
@@ -30,12 +24,8 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture(scope="module")
-async def client(new_database: NewDatabase, template: str) -> AsyncGenerator[httpx.AsyncClient]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    await superuser.close()
-    settings = read_settings(database_url=url, secret_key=SECRET, pool_size=2)
+async def client(own_url: str) -> AsyncGenerator[httpx.AsyncClient]:
+    settings = read_settings(database_url=own_url, secret_key=SECRET, pool_size=2)
     async with (
         serving(create_app(settings), lifespan=True) as address,
         httpx.AsyncClient(base_url=f"http://{address}") as client,

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -17,12 +16,7 @@ from structlog.testing import capture_logs
 from db import tracing
 from graphql_api.app import create_app
 from graphql_api.settings import read_settings
-from tests import sample
-from tests.conftest import NewDatabase
 from tests.graphql_api.wires import serving
-
-if TYPE_CHECKING:
-    from asyncpg import Connection, Record
 
 proto = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 
@@ -58,21 +52,12 @@ class Collector:
         return found
 
 
-@pytest.fixture(scope="module")
-async def url(new_database: NewDatabase, template: str) -> str:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    await superuser.close()
-    return url
-
-
 @asynccontextmanager
-async def traced(url: str, collector: Collector) -> AsyncGenerator[httpx.AsyncClient]:
+async def traced(own_url: str, collector: Collector) -> AsyncGenerator[httpx.AsyncClient]:
     """A server that sends its spans, all of them when the block ends."""
     async with serving(collector.app) as place:
         settings = read_settings(
-            database_url=url,
+            database_url=own_url,
             secret_key=SECRET,
             pool_size=2,
             otel_exporter_otlp_endpoint=f"http://{place}",
@@ -96,9 +81,9 @@ def path_of(spans: Iterable[Any], leaf: str) -> list[str]:
 
 
 @pytest.mark.paths
-async def test_a_query_is_traced_from_its_arrival_to_its_sql(url: str) -> None:
+async def test_a_query_is_traced_from_its_arrival_to_its_sql(own_url: str) -> None:
     collector = Collector()
-    async with traced(url, collector) as client:
+    async with traced(own_url, collector) as client:
         with capture_logs() as lines:
             await client.post("/graphql", json={"query": QUERY}, headers=TRACEPARENT)
 
@@ -111,10 +96,10 @@ async def test_a_query_is_traced_from_its_arrival_to_its_sql(url: str) -> None:
     assert lines != []
 
 
-async def test_a_mutation_is_traced_through_its_resolver_and_names_no_secret(url: str) -> None:
+async def test_a_mutation_is_traced_through_its_resolver_and_names_no_secret(own_url: str) -> None:
     collector = Collector()
     body = {"query": SIGN_IN, "variables": {"password": PASSWORD}}
-    async with traced(url, collector) as client:
+    async with traced(own_url, collector) as client:
         await client.post("/graphql", json=body, headers=TRACEPARENT)
 
     spans = collector.spans()
@@ -125,11 +110,11 @@ async def test_a_mutation_is_traced_through_its_resolver_and_names_no_secret(url
 
 
 @pytest.mark.paths
-async def test_requests_at_once_keep_their_traces_apart(url: str) -> None:
+async def test_requests_at_once_keep_their_traces_apart(own_url: str) -> None:
     """Each asks for something else: what is the same may be read once for all."""
     collector = Collector()
     traces = [f"{number:032x}" for number in range(1, 9)]
-    async with traced(url, collector) as client:
+    async with traced(own_url, collector) as client:
         await asyncio.gather(
             *(
                 client.post(
@@ -148,9 +133,9 @@ async def test_requests_at_once_keep_their_traces_apart(url: str) -> None:
     assert set(map(tuple, of_each.values())) == {("POST /graphql", "graphql", "plan", "postgresql")}
 
 
-async def test_a_collector_that_is_away_harms_no_request(url: str) -> None:
+async def test_a_collector_that_is_away_harms_no_request(own_url: str) -> None:
     settings = read_settings(
-        database_url=url, secret_key=SECRET, otel_exporter_otlp_endpoint="http://127.0.0.1:1"
+        database_url=own_url, secret_key=SECRET, otel_exporter_otlp_endpoint="http://127.0.0.1:1"
     )
     async with (
         serving(create_app(settings), lifespan=True) as address,

@@ -1,12 +1,11 @@
 """What people do to workflows: nothing is lost, nothing is half done, and of several one wins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from db.errors import NotAllowed
@@ -119,18 +118,13 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-async def platform(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+def platform(
+    own_url: str,
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
-) -> AsyncGenerator[Platform]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=8) as database:
-        yield Platform(asking(database, "loaders"), superuser, url)
-    await superuser.close()
+) -> Platform:
+    return Platform(asking(own_database, "loaders"), own_superuser, own_url)
 
 
 class TestMaking:

@@ -1,15 +1,13 @@
 """Workflows as files, and what an integration or a type of node is used by."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
-from db.secrets import Secrets
-from db.session import Viewer, connect
+from db.session import Database, Viewer
 from tests import sample
 from tests.graphql_api.asking import Asking
 
@@ -59,18 +57,12 @@ def drawing(kind: str = "webhook", **config: Any) -> Data:
 
 
 @pytest.fixture(scope="module")
-async def platform(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+def platform(
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
-) -> "AsyncGenerator[tuple[Asking, Asking, Connection[Record]]]":
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=4) as database:
-        yield asking(database, "loaders"), asking(database, "compiled"), superuser
-    await superuser.close()
+) -> "tuple[Asking, Asking, Connection[Record]]":
+    return asking(own_database, "loaders"), asking(own_database, "compiled"), own_superuser
 
 
 @pytest.fixture

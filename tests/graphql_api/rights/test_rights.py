@@ -1,17 +1,14 @@
 """Every mutation is tried by everybody: who is allowed succeeds, all others change nothing."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from db.secrets import Secrets
-from db.session import connect
+from db.session import Database
 from resolvers.oauth import Provider, Providers
-from tests import sample
 from tests.graphql_api.asking import Asking
 from tests.graphql_api.rights import RIGHTS
 from tests.graphql_api.rights.document import document
@@ -34,20 +31,15 @@ GITHUB = Provider(name="github", client_id=CLIENT_ID, client_secret=CLIENT_SECRE
 
 @pytest.fixture(scope="module")
 async def world(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
 ) -> AsyncGenerator[World]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=4) as database, issuing() as issuer:
+    async with issuing() as issuer:
         company = replace(GITHUB, name="company", issuer=issuer.url, trust_email=True)
         providers = Providers([GITHUB, company], [REDIRECT_URI])
-        ask = asking(database, "loaders", providers=providers)
-        yield World(ask, database, superuser, issuer)
-    await superuser.close()
+        ask = asking(own_database, "loaders", providers=providers)
+        yield World(ask, own_database, own_superuser, issuer)
 
 
 def test_every_mutation_has_a_right() -> None:

@@ -1,15 +1,12 @@
 """A database with the sample in it, and a sender of what its webhooks are to tell."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 
-from db.secrets import Secrets
-from db.session import connect
+from db.session import Database
 from resolvers.outgoing import Outgoing
-from tests import sample
 from tests.graphql_api.asking import Asking
 from tests.graphql_api.webhooks.people import Platform
 from tests.listening import LOOPBACK
@@ -20,20 +17,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 async def shared(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
 ) -> AsyncGenerator[Platform]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
     outgoing = Outgoing(LOOPBACK, seconds=2)
-    async with connect(url, secrets, size=10) as database:
-        ask = asking(database, "loaders", outgoing=outgoing)
-        yield Platform(ask, database, superuser, outgoing)
+    ask = asking(own_database, "loaders", outgoing=outgoing)
+    yield Platform(ask, own_database, own_superuser, outgoing)
     await outgoing.end()
-    await superuser.close()
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 
 from db.secrets import Secrets
-from db.session import connect
+from db.session import Database
 from resolvers.mail import Mail
-from tests import sample
 from tests.graphql_api.asking import Asking
 from tests.graphql_api.rights.table import World
 from tests.mailbox import Mailbox, receiving
@@ -43,17 +41,10 @@ def token_of(world: World, mailbox: Mailbox, post: Mail) -> TokenOf:
 
 
 @pytest.fixture(scope="module")
-async def world(
-    new_database: Callable[..., Awaitable[str]],
-    template: str,
-    secrets: Secrets,
+def world(
+    own_database: Database,
+    own_superuser: "Connection[Record]",
     asking: Callable[..., Asking],
     post: Mail,
-) -> AsyncGenerator[World]:
-    url = await new_database(template)
-    superuser: Connection[Record] = await asyncpg.connect(url)
-    await sample.fill(superuser)
-    async with connect(url, secrets, size=8) as database:
-        ask = asking(database, "loaders", mail=post)
-        yield World(ask, database, superuser)
-    await superuser.close()
+) -> World:
+    return World(asking(own_database, "loaders", mail=post), own_database, own_superuser)
