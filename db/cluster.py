@@ -32,7 +32,15 @@ STANDING = Path("/proc/self/cwd")
 COPIES = Path(
     "/var/cache/graphql-api"
 )  # of the programs, where the package lies in a closed folder
-ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+KEPT_MEMORY = str(16 << 20)
+ENVIRONMENT = {
+    "LC_ALL": "C",
+    "PATH": "/usr/bin:/bin",
+    "TZ": "UTC",
+    # glibc gives memory back after each statement of 100 KB, or by luck not, and asks for it again.
+    "MALLOC_MMAP_THRESHOLD_": KEPT_MEMORY,
+    "MALLOC_TRIM_THRESHOLD_": KEPT_MEMORY,
+}
 
 WHO_MAY = f"""\
 # Written at every start.

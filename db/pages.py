@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db.relation import (
+    Columns,
     Fragment,
     InvalidArgument,
     Key,
@@ -112,8 +113,9 @@ class Page:
         *,
         extra: int,
         numbered: bool = True,
+        only: Columns = None,
     ) -> str:
-        """The page and ``extra`` rows more, in the order asked for.
+        """The page and ``extra`` rows more, in the order asked for, of ``only`` some columns.
 
         If ``numbered``, ``n`` counts from 1 in the direction of reading, so that the extra row has
         the highest.
@@ -122,8 +124,9 @@ class Page:
         beyond = ""
         if self.cursor is not None:
             beyond = f" AND {self._beyond(relation, terms, self.cursor, statement)}"
+        columns = ", ".join(relation.columns("r", only))
         rows = (
-            f"SELECT {', '.join(relation.columns('r'))} FROM ({select}) r WHERE {where}{beyond}"
+            f"SELECT {columns} FROM ({select}) r WHERE {where}{beyond}"
             f" ORDER BY {', '.join(self._ordered(relation, term) for term in terms)}"
             f" LIMIT {self.size + extra}"
         )

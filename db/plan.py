@@ -1,4 +1,7 @@
-"""What a compiled plan is made of: expressions that answer in JSON.
+"""What a compiled plan is made of: expressions of PostgreSQL whose values are texts of JSON.
+
+Texts, because PostgreSQL looks up the types of columns anew for every row that it makes an object
+of. docs/adr/0029
 
 A piece is text, or a function that writes itself into the statement of one request, because what a
 client puts into variables may change the text (a filter has another shape) and not only values.
@@ -7,6 +10,8 @@ is found by them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from db.relation import Key, One, Statement
@@ -14,8 +19,8 @@ from db.relation import Key, One, Statement
 Texts = list[str]
 Sql = str | Callable[[Any], Texts]
 
-IT = '"#"'
-"""The alias of what becomes an object: no GraphQL name, or a client's alias could capture it."""
+MOST_ARGUMENTS = 100
+"""That a function of PostgreSQL takes."""
 
 BROKEN_PROMISE = '\r"\\u0000"'
 """Stands where the schema promises a value and there is none; no text of PostgreSQL can hold it.
@@ -68,24 +73,59 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
     return sql(*parts)
 
 
-def cells(named: Mapping[str, Sql]) -> Sql:
-    return joined(", ", (sql(piece, f' AS "{name}"') for name, piece in named.items()))
+@dataclass(frozen=True)
+class Text:
+    """A text of JSON: values, each an expression of such a text, and what stands as it is before,
+    between and behind them. PostgreSQL puts it together at once, so it is copied once."""
+
+    literals: tuple[str, ...]
+    values: tuple[Sql, ...] = ()
+
+    @property
+    def sql(self) -> Sql:
+        parts: list[Sql] = []
+        for literal, value in zip_longest(self.literals, self.values):
+            parts += [f"'{literal}'"] if literal else []
+            parts += [] if value is None else [value]
+        pieces = (
+            sql("concat(", joined(", ", parts[start : start + MOST_ARGUMENTS]), ")")
+            for start in range(0, len(parts), MOST_ARGUMENTS)
+        )
+        return joined(" || ", pieces)
 
 
-def json_object(shown: Sql, source: Sql | None = None) -> Sql:
-    """An object of cells; null if the source, where there is one, has no row."""
-    rows = "" if source is None else sql(" FROM ", source)
-    return sql(f"(SELECT row_to_json({IT}) FROM (SELECT ", shown, rows, f") {IT})")
+def json_object(named: Mapping[str, Sql | Text]) -> Text:
+    """An object under names of GraphQL's: letters, digits and _."""
+    literals, values, before = ["{"], list[Sql](), ""
+    for name, value in named.items():
+        literals[-1] += f'{before}"{name}":'
+        if isinstance(value, Text):
+            literals[-1] += value.literals[0]
+            literals += value.literals[1:]
+            values += value.values
+        else:
+            literals.append("")
+            values.append(value)
+        before = ","
+    literals[-1] += "}"
+    return Text(tuple(literals), tuple(values))
 
 
-def json_list(shown: Sql, source: Sql) -> Sql:
-    """A list of objects of cells, one a row of the source, in its order."""
-    items = f"(SELECT coalesce(json_agg({IT}), '[]') FROM (SELECT "
-    return sql(items, shown, " FROM ", source, f") {IT})")
+def json_list(item: Text, only: str = "") -> Text:
+    """An aggregate: a list of one a row; of ``only`` some, by a FILTER."""
+    return Text(("[", "]"), (sql("string_agg(", item.sql, f", ','){only}"),))
+
+
+def subselect(shown: Sql, source: Sql) -> Sql:
+    return sql("(SELECT ", shown, " FROM ", source, ")")
+
+
+def nullable(piece: Sql) -> Sql:
+    return sql("coalesce(", piece, ", 'null')")
 
 
 def promised(piece: Sql) -> Sql:
-    return sql("coalesce(", piece, f", '{BROKEN_PROMISE}'::json)")
+    return sql("coalesce(", piece, f", '{BROKEN_PROMISE}')")
 
 
 def broken(data: bytes) -> bool:
@@ -93,43 +133,49 @@ def broken(data: bytes) -> bool:
     return b"\r" in data and BROKEN_PROMISE.encode() in data
 
 
-def base64(expression: str) -> Sql:
-    return f"replace(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')"
+def quoted(expression: str) -> str:
+    """A text in which nothing must be escaped."""
+    return f"""'"' || {expression} || '"'"""
 
 
-def enum(column: str, names: Iterable[tuple[str, str]]) -> Sql:
+def base64(expression: str) -> str:
+    return quoted(f"replace(encode(convert_to({expression}, 'UTF8'), 'base64'), E'\\n', '')")
+
+
+def enum(column: str, names: Iterable[tuple[str, str]]) -> str:
     """The names by which clients know a column's values."""
-    cases = " ".join(f"WHEN '{value}' THEN '{name}'" for value, name in names)
+    cases = " ".join(f"""WHEN '{value}' THEN '"{name}"'""" for value, name in names)
     return f"CASE {column} {cases} END"
 
 
-def number(column: str) -> Sql:
+def number(column: str) -> str:
     """A float as Python writes it: PostgreSQL leaves the .0 away."""
     return (
-        f"(CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e16"
-        f" THEN {column}::bigint || '.0' ELSE {column}::text END)::json"
+        f"CASE WHEN {column} = trunc({column}) AND abs({column}) < 1e16"
+        f" THEN {column}::bigint || '.0' ELSE {column}::text END"
     )
 
 
-NOTHING_FOUND = "SELECT NULL::int AS place, NULL::json AS item"
+NOTHING_FOUND = "SELECT NULL::int AS place, NULL AS item"
 
 
 def keyed_list(
     wanted: Mapping[One[Any], Sequence[tuple[int, Key]]],
     aliases: Mapping[One[Any], str],
-    shown: Mapping[One[Any], Sql],
+    shown: Mapping[One[Any], Text],
     length: int,
 ) -> Sql:
-    """A list of ``length`` objects: in each place wanted the row under that key, else null."""
+    """A list of ``length``: in each place wanted what is ``shown`` of the row under that key, else
+    null."""
 
     def written(statement: Statement) -> Texts:
         found = [
-            f"SELECT keys.place, {''.join(write(json_object(shown[relation]), statement))} AS item"
+            f"SELECT keys.place, {''.join(write(shown[relation].sql, statement))} AS item"
             f" FROM {_places(relation, places, statement)} {aliases[relation]}"
             for relation, places in wanted.items()
         ]
         return [
-            "(SELECT coalesce(json_agg(found.item ORDER BY places.place), '[]')"
+            "(SELECT concat('[', string_agg(coalesce(found.item, 'null'), ',' ORDER BY place), ']')"
             f" FROM generate_series(1, {length}) AS places(place) LEFT JOIN"
             f" ({' UNION ALL '.join(found) or NOTHING_FOUND}) found USING (place))"
         ]

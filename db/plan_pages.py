@@ -1,11 +1,12 @@
 """What a compiled plan makes of a page: one row of its lists, its ends and its total."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from db.pages import Page
-from db.plan import Several, Sql, Texts, joined, json_object, sql, write
+from db.pages import Page, total
+from db.plan import Several, Sql, Text, Texts, joined, json_list, json_object, sql, subselect, write
 from db.relation import Many, Statement
 
 CURSORS = '"#cursor"'
@@ -17,29 +18,25 @@ MOST_SHAPES = 4
 
 
 @dataclass(frozen=True)
-class Items:
-    """What a list shows of each row: ``cells``, which may name objects that are made ``beside``
-    them, each of cells of its own."""
+class EachRow:
+    """A list: this text of each row, which may speak of ``CURSOR``."""
 
-    cells: Sql
-    beside: Mapping[str, Sql] = field(default_factory=lambda: {})
+    text: Text
 
 
 @dataclass(frozen=True)
 class Connection:
-    """An object of cells ``shown`` over ``page``, the one row of what a page has.
-
-    It has a list ``l0``, ``l1``… for each of ``lists``, whose cells speak of ``alias`` and, if
-    ``cursors``, of ``CURSOR``. If ``ends``, it has ``next`` and ``previous`` (are there more?),
-    ``start`` and ``end`` (cursors); if ``total``, ``total``.
+    """An object of what is ``shown`` of a page: lists of its rows, which are ``alias``, and what
+    ``page`` has of it. If ``ends``, that is ``next`` and ``previous`` (are there more?), ``start``
+    and ``end`` (cursors); if ``total``, ``total``.
     """
 
     relation: Many[Any]
     select: Sql
     alias: str
     page_of: Page | Callable[[Any], Page]
-    shown: Sql
-    lists: Sequence[Items]
+    shown: Mapping[str, Sql | Text | EachRow]
+    columns: frozenset[str]
     cursors: bool
     ends: bool
     total: bool
@@ -65,41 +62,54 @@ class Connection:
     def _of(self, page: Page, source: str, statement: Statement) -> Sql:
         where = statement.write(page.where)
         count = f"(SELECT count(*) FROM ({source}) r WHERE {where})"
-        if self.lists or self.ends:
-            table = self._read(page, source, where, count, statement)
-        else:
+        if not (self._lists or self.ends):
             table = f"SELECT {f'{count} AS total' if self.total else 'TRUE'}"
-        return json_object(self.shown, sql("(", table, ") page"))
-
-    def _read(self, page: Page, source: str, where: str, count: str, statement: Statement) -> Sql:
-        """The page's row, from its rows and, where it must be known whether there are more, the
-        one after them."""
+            return subselect(self._object({}), f"({table}) page")
         more = self.ends or (self.total and page.cursor is None)
-        rows = page.rows(self.relation, source, where, statement, extra=int(more), numbered=more)
         only = f" FILTER (WHERE {self.alias}.n <= {page.size})" if more else ""
-        columns: list[Sql] = []
-        if more and page.cursor is None:  # where the page is all there is, it is counted already
-            count = f"CASE WHEN count(*) <= {page.size} THEN count(*) ELSE {count} END"
+        lists = {key: json_list(text, only) for key, text in self._lists.items()}
+        rows = self._rows(page, source, where, statement, more)
+        if not (self.ends or self.total):
+            return subselect(self._object(lists), rows)
+        columns: list[Sql] = [
+            sql(text.sql, f" AS l{number}") for number, text in enumerate(lists.values())
+        ]
         if self.total:
+            if more and page.cursor is None:  # where the page is all there is, it is counted
+                count = f"CASE WHEN count(*) <= {page.size} THEN count(*) ELSE {count} END"
             columns.append(f"{count} AS total")
         if self.ends:
             columns += self._ends(page, only)
-        columns += [
-            f"""coalesce(json_agg("#{number}"){only}, '[]') AS l{number}"""
-            for number in range(len(self.lists))
-        ]
-        source_rows = f" FROM ({rows}) {self.alias}"
-        return sql("SELECT ", joined(", ", columns), source_rows, *self._beside(page))
+        named = {key: f"page.l{number}" for number, key in enumerate(lists)}
+        return subselect(self._object(named), sql(subselect(joined(", ", columns), rows), " page"))
 
-    def _beside(self, page: Page) -> list[Sql]:
-        found: list[Sql] = []
-        if self.cursors:
-            cursor = page.cursor_of(self.relation, lambda column: f'{self.alias}."{column}"')
-            found.append(lateral(f"{cursor} AS cursor", CURSORS))
-        for number, items in enumerate(self.lists):
-            found += [lateral(cells, name) for name, cells in items.beside.items()]
-            found.append(lateral(items.cells, f'"#{number}"'))
-        return found
+    @cached_property
+    def _lists(self) -> Mapping[str, Text]:
+        return {key: each.text for key, each in self.shown.items() if isinstance(each, EachRow)}
+
+    def _object(self, lists: Mapping[str, Sql | Text]) -> Sql:
+        shown = {
+            key: lists[key] if isinstance(each, EachRow) else each
+            for key, each in self.shown.items()
+        }
+        return json_object(shown).sql
+
+    def _rows(
+        self, page: Page, source: str, where: str, statement: Statement, more: bool
+    ) -> Sql:
+        """The page's rows and, where it must be known whether there are ``more``, the one after."""
+        columns = self.columns
+        if self.cursors or self.ends:
+            columns |= {term.column for term in total(page.order, self.relation.tie)}
+        rows = page.rows(
+            self.relation, source, where, statement,
+            extra=int(more), numbered=more, only=tuple(sorted(columns)),
+        )  # fmt: skip
+        rows = f"({rows}) {self.alias}"
+        if not self.cursors:
+            return rows
+        cursor = page.cursor_of(self.relation, lambda column: f'{self.alias}."{column}"')
+        return f"{rows} CROSS JOIN LATERAL (SELECT {cursor} AS cursor) {CURSORS}"
 
     def _ends(self, page: Page, only: str) -> list[str]:
         more, beyond = f"count(*) > {page.size}", str(page.cursor is not None).upper()
@@ -156,9 +166,3 @@ class Template:
         for piece in self._pieces:
             texts += named[piece] if isinstance(piece, int) else write(piece, statement)
         return texts
-
-
-def lateral(cells: Sql, name: str) -> Sql:
-    """Cells of each row, under a name. PostgreSQL puts them where they are used, which costs less
-    than a sub-select for each row."""
-    return sql(" CROSS JOIN LATERAL (SELECT ", cells, f") {name}")

@@ -3,17 +3,25 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from graphql import GraphQLEnumType, GraphQLField, GraphQLFloat, GraphQLObjectType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLFloat,
+    GraphQLObjectType,
+)
 
-from db.plan import Sql, Texts, base64, enum, number
+from db.plan import Sql, Text, Texts, base64, enum, nullable, number, promised
 from graphql_api.arguments import Request
 from graphql_api.declare import node_key
-from graphql_api.ways import Column, Same, named_type
+from graphql_api.ways import Column, Same, named_type, promises
 from resolvers.context import Asker
 
+WRITTEN_ALIKE = {"Int", "BigInt", "JSON"}
+"""Scalars that are the same as text and as JSON."""
 
-def typename(type_: GraphQLObjectType) -> Sql:
-    return f"'{type_.name}'::text"
+
+def typename(type_: GraphQLObjectType) -> Text:
+    return Text((f'"{type_.name}"',))
 
 
 def global_id(type_: GraphQLObjectType, alias: str) -> Sql:
@@ -25,15 +33,25 @@ def same_id(column: str, brought: Callable[[Asker], UUID | None]) -> Sql:
     """Whether the column is that id; as in Python, no id is the same as none."""
 
     def written(request: Request) -> Texts:
-        return [f"{column} IS NOT DISTINCT FROM {request.bind(brought(request.asker))}::uuid"]
+        brought_id = request.bind(brought(request.asker))
+        return [f"to_json({column} IS NOT DISTINCT FROM {brought_id}::uuid)"]
 
     return written
 
 
 def leaf(field: GraphQLField, way: Column | Same, alias: str) -> Sql:
-    column, type_ = f'{alias}."{way.name}"', named_type(field)
+    column = f'{alias}."{way.name}"'
     if isinstance(way, Same):
         return same_id(column, way.brought)
+    text = _text(field, column)
+    return promised(text) if promises(field) else nullable(text)
+
+
+def _text(field: GraphQLField, column: str) -> str:
+    type_ = named_type(field)
     if isinstance(type_, GraphQLEnumType):
         return enum(column, [(value.value, name) for name, value in type_.values.items()])
-    return number(column) if type_ is GraphQLFloat else column
+    if type_ is GraphQLFloat:
+        return number(column)
+    alike = str(field.type).rstrip("!") in WRITTEN_ALIKE
+    return f"{column}::text" if alike else f"to_json({column})"

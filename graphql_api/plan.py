@@ -33,19 +33,22 @@ from graphql.execution.values import VariableValues, get_directive_values
 from db.pages import Page
 from db.plan import (
     Sql,
+    Text,
     Texts,
     base64,
-    cells,
     json_list,
     json_object,
     keyed_list,
+    nullable,
     promised,
     sql,
+    subselect,
     write,
 )
-from db.plan_pages import CURSOR, Connection, Items
+from db.plan_pages import CURSOR, Connection, EachRow
 from db.relation import InvalidArgument, Key, Many, One, Relation
 from graphql_api.arguments import Arguments, Request, arguments_of
+from graphql_api.declare import node_key
 from graphql_api.leaves import global_id, leaf, typename
 from graphql_api.ways import (
     Column,
@@ -65,13 +68,12 @@ from graphql_api.ways import (
     way_of,
 )
 
-LONGEST_NAME = 63
 MOST_RELATIONS = 100
 PAGE_INFO: Mapping[str, Sql] = {
-    "hasNextPage": "page.next",
-    "hasPreviousPage": "page.previous",
-    "startCursor": base64("page.start"),
-    "endCursor": base64('page."end"'),
+    "hasNextPage": "to_json(page.next)",
+    "hasPreviousPage": "to_json(page.previous)",
+    "startCursor": nullable(base64("page.start")),
+    "endCursor": nullable(base64('page."end"')),
 }
 Sets = Sequence[SelectionSetNode]
 Asked = Mapping[str, list[FieldNode]]
@@ -121,6 +123,7 @@ class Compiler:
         self._schema, self._fragments, self._variables = schema, fragments, variables
         self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
         self._relations = 0
+        self._read: dict[str, set[str]] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Plan:
         if node.operation is not OperationType.QUERY:
@@ -132,28 +135,33 @@ class Compiler:
             raise Declined("no row to read")
         read = {key: nodes for key, nodes in asked.items() if key not in beside}
         return Plan(
-            json_object(self._shown(query, read, "")),
+            self._shown(query, read, "").sql,
             tuple(asked),
             bare(node, self._fragments, chain(*beside.values())) if beside else None,
         )
 
-    def _cells(self, type_: GraphQLObjectType, sets: Sets, alias: str) -> Sql:
+    def _object(self, type_: GraphQLObjectType, sets: Sets, alias: str) -> Text:
         return self._shown(type_, self._collected(type_, sets), alias)
 
-    def _shown(self, type_: GraphQLObjectType, asked: Asked, alias: str) -> Sql:
-        return cells({key: self._field(type_, nodes, alias) for key, nodes in asked.items()})
+    def _shown(self, type_: GraphQLObjectType, asked: Asked, alias: str) -> Text:
+        return json_object({key: self._field(type_, nodes, alias) for key, nodes in asked.items()})
 
-    def _field(self, type_: GraphQLObjectType, nodes: list[FieldNode], alias: str) -> Sql:
+    def _field(
+        self, type_: GraphQLObjectType, nodes: list[FieldNode], alias: str
+    ) -> Sql | Text:
         name = nodes[0].name.value
         if name == "__typename":
             return typename(type_)
         field = type_.fields[name]
         match way_of(field):
             case GlobalId():
+                self._reads(alias, (hole.column for hole in node_key(type_.name)))
                 return global_id(type_, alias)
             case Column() | Same() as way:
+                self._reads(alias, [way.name])
                 return leaf(field, way, alias)
             case Followed() as way:
+                self._reads(alias, filter(None, way.columns))
                 return self._followed(field, nodes, way, alias)
             case LookedUp() as way:
                 return self._looked_up(field, nodes, way)
@@ -195,16 +203,16 @@ class Compiler:
         self, field: GraphQLField, nodes: list[FieldNode], type_: GraphQLObjectType, select: Sql
     ) -> Sql:
         alias = self._alias()
-        found = json_object(self._cells(type_, below(nodes), alias), aliased(select, alias))
-        return promised(found) if promises(field) else found
+        found = subselect(self._object(type_, below(nodes), alias).sql, aliased(select, alias))
+        return promised(found) if promises(field) else nullable(found)
 
     def _list(
         self, field: GraphQLField, nodes: list[FieldNode], relation: Many[Any], select: Sql
     ) -> Sql:
         alias = self._alias()
-        shown = self._cells(named_type(field), below(nodes), alias)
-        in_order = sql(aliased(select, alias), f' ORDER BY {alias}."{relation.tie}"')
-        return json_list(shown, in_order)
+        shown = self._object(named_type(field), below(nodes), alias)
+        in_order = sql("SELECT * FROM ", aliased(select, alias), f' ORDER BY "{relation.tie}"')
+        return subselect(json_list(shown).sql, aliased(in_order, alias))
 
     def _looked_up(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUp) -> Sql:
         """A branch for each type that the id may name; which one is taken shows with the id."""
@@ -225,7 +233,7 @@ class Compiler:
         def written(request: Request) -> Texts:
             found = identified(way, arguments.read(request)["id"])
             if found is None:
-                return ["NULL::json"]
+                return ["'null'"]
             relation, request.looked_up = found
             return write(branches[relation], request)
 
@@ -236,7 +244,7 @@ class Compiler:
         arguments = self._arguments(field, nodes[0])
         aliases = {relation: self._alias() for relation in way.relations.values()}
         shown = {
-            relation: self._cells(self._object_type(name), below(nodes), aliases[relation])
+            relation: self._object(self._object_type(name), below(nodes), aliases[relation])
             for name, relation in way.relations.items()
         }
 
@@ -255,8 +263,7 @@ class Compiler:
         self, field: GraphQLField, nodes: list[FieldNode], way: Connected, select: Sql
     ) -> Sql:
         alias, type_ = self._alias(), named_type(field)
-        lists: list[Items] = []
-        shown: dict[str, Sql] = {}
+        shown: dict[str, Sql | Text | EachRow] = {}
         asked: set[str] = set()
         for key, group in self._collected(type_, below(nodes)).items():
             name = group[0].name.value
@@ -265,58 +272,52 @@ class Compiler:
                 case "__typename":
                     shown[key] = typename(type_)
                 case "totalCount":
-                    shown[key] = "page.total"
+                    shown[key] = "page.total::text"
                 case "pageInfo":
                     info = named_type(type_.fields[name])
-                    shown[key] = json_object(self._known(info, group, PAGE_INFO))
+                    shown[key] = self._known(info, group, PAGE_INFO)
                 case _:
-                    shown[key] = f"page.l{len(lists)}"
-                    lists.append(self._listed(type_.fields[name], group, alias, len(lists)))
+                    shown[key] = EachRow(self._row(type_.fields[name], group, alias))
         return Connection(
             way.relation,
             select,
             alias,
             page_of=self._page(field, nodes[0], way),
-            shown=cells(shown),
-            lists=lists,
+            shown=shown,
+            columns=frozenset(self._read.get(alias, ())),
             cursors="edges" in asked,
             ends="pageInfo" in asked,
             total="totalCount" in asked,
         ).sql
 
-    def _listed(
-        self, field: GraphQLField, group: list[FieldNode], alias: str, number: int
-    ) -> Items:
-        """What is shown of each of ``nodes``, or of each of ``edges``: the list of this number."""
+    def _row(self, field: GraphQLField, group: list[FieldNode], alias: str) -> Text:
+        """What is shown of a row in ``nodes``, or in ``edges``."""
         type_ = named_type(field)
         if group[0].name.value == "nodes":
-            return Items(self._cells(type_, below(group), alias))
+            return self._object(type_, below(group), alias)
         node_type = named_type(type_.fields["node"])
-        beside: dict[str, Sql] = {}
 
-        def node(nodes: list[FieldNode]) -> Sql:
-            it = f'"#{number}.{len(beside)}"'
-            beside[it] = self._cells(node_type, below(nodes), alias)
-            return it
+        def node(nodes: list[FieldNode]) -> Text:
+            return self._object(node_type, below(nodes), alias)
 
-        return Items(self._known(type_, group, {"cursor": base64(CURSOR)}, node), beside)
+        return self._known(type_, group, {"cursor": base64(CURSOR)}, node)
 
     def _known(
         self,
         type_: GraphQLObjectType,
         group: list[FieldNode],
         known: Mapping[str, Sql],
-        other: Callable[[list[FieldNode]], Sql] | None = None,
-    ) -> Sql:
-        """The cells of a type whose fields are ``known`` by name."""
-        shown: dict[str, Sql] = {}
+        other: Callable[[list[FieldNode]], Text] | None = None,
+    ) -> Text:
+        """An object of a type whose fields are ``known`` by name."""
+        shown: dict[str, Sql | Text] = {}
         for key, nodes in self._collected(type_, below(group)).items():
             name = nodes[0].name.value
             if name == "__typename":
                 shown[key] = typename(type_)
             else:
                 shown[key] = known[name] if other is None or name in known else other(nodes)
-        return cells(shown)
+        return json_object(shown)
 
     def _page(
         self, field: GraphQLField, node: FieldNode, way: Connected
@@ -333,10 +334,7 @@ class Compiler:
         """The fields asked of ``type_``, merged under their response keys, in order."""
         found: dict[str, list[FieldNode]] = {}
         for node in self._selected(type_, sets, set()):
-            key = (node.alias or node.name).value
-            if len(key) > LONGEST_NAME:
-                raise Declined("long response key")
-            found.setdefault(key, []).append(node)
+            found.setdefault((node.alias or node.name).value, []).append(node)
         return found
 
     def _selected(
@@ -371,6 +369,9 @@ class Compiler:
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
         return not (skip and skip["if"]) and not (include and not include["if"])
+
+    def _reads(self, alias: str, columns: Iterable[str]) -> None:
+        self._read.setdefault(alias, set()).update(columns)
 
     def _alias(self) -> str:
         self._relations += 1

@@ -24,16 +24,13 @@ async def asked(asking: Asking, query: str, **variables: Any) -> tuple[str, Any]
     return answer.by, exact(answer.body)
 
 
-@pytest.mark.parametrize(("length", "path"), [(63, "compiled"), (64, "loaders")])
-async def test_a_response_key_stands_in_the_answer_however_long_it_is(
-    compiled: Asking, length: int, path: str
-) -> None:
+async def test_a_response_key_stands_in_the_answer_however_long_it_is(compiled: Asking) -> None:
     """PostgreSQL cuts a name off behind 63 bytes."""
-    key = "k" * length
+    key = "k" * 1_000
 
     by, answer = await asked(compiled, f"{{ viewer {{ {key}: __typename }} }}")
 
-    assert by == path
+    assert by == "compiled"
     assert answer == [("data", [("viewer", [(key, "Viewer")])])]
 
 
