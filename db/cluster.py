@@ -32,12 +32,12 @@ STANDING = Path("/proc/self/cwd")
 COPIES = Path(
     "/var/cache/graphql-api"
 )  # of the programs, where the package lies in a closed folder
-KEPT_MEMORY = str(16 << 20)
+KEPT_MEMORY = str(16 * 1024 * 1024)
 ENVIRONMENT = {
     "LC_ALL": "C",
     "PATH": "/usr/bin:/bin",
     "TZ": "UTC",
-    # glibc gives memory back after each statement of 100 KB, or by luck not, and asks for it again.
+    # Else glibc may give the memory of an answer back, and ask for it again at every statement.
     "MALLOC_MMAP_THRESHOLD_": KEPT_MEMORY,
     "MALLOC_TRIM_THRESHOLD_": KEPT_MEMORY,
 }

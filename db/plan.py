@@ -111,9 +111,11 @@ def json_object(named: Mapping[str, Sql | Text]) -> Text:
     return Text(tuple(literals), tuple(values))
 
 
-def json_list(item: Text, only: str = "") -> Text:
-    """An aggregate: a list of one a row; of ``only`` some, by a FILTER."""
-    return Text(("[", "]"), (sql("string_agg(", item.sql, f", ','){only}"),))
+def json_list(item: Text, by: str = "", only: str = "") -> Text:
+    """An aggregate: one a row, in the order of rows or ``by`` a column; of ``only`` some rows."""
+    order = f" ORDER BY {by}" if by else ""
+    some = f" FILTER (WHERE {only})" if only else ""
+    return Text(("[", "]"), (sql("string_agg(", item.sql, f", ','{order}){some}"),))
 
 
 def subselect(shown: Sql, source: Sql) -> Sql:

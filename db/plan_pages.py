@@ -66,8 +66,8 @@ class Connection:
             table = f"SELECT {f'{count} AS total' if self.total else 'TRUE'}"
             return subselect(self._object({}), f"({table}) page")
         more = self.ends or (self.total and page.cursor is None)
-        only = f" FILTER (WHERE {self.alias}.n <= {page.size})" if more else ""
-        lists = {key: json_list(text, only) for key, text in self._lists.items()}
+        only = f"{self.alias}.n <= {page.size}" if more else ""  # not the one after them
+        lists = {key: json_list(text, only=only) for key, text in self._lists.items()}
         rows = self._rows(page, source, where, statement, more)
         if not (self.ends or self.total):
             return subselect(self._object(lists), rows)
@@ -117,10 +117,11 @@ class Connection:
 
         def cursor(place: str) -> str:
             """That of the row in this place: its keys are gathered, and written once."""
-            text = page.cursor_of(
-                self.relation,
-                lambda column: f'(array_agg({self.alias}."{column}"){only})[{place}]',
-            )
+
+            def key(column: str) -> str:
+                return f'(array_agg({self.alias}."{column}") FILTER (WHERE {only}))[{place}]'
+
+            text = page.cursor_of(self.relation, key)
             return f"CASE WHEN {last} > 0 THEN {text} END"
 
         return [

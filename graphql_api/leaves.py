@@ -1,6 +1,7 @@
 """The fields of a compiled plan that hold no others, as PostgreSQL writes them."""
 
 from collections.abc import Callable
+from typing import Any, cast
 from uuid import UUID
 
 from graphql import (
@@ -53,5 +54,5 @@ def _text(field: GraphQLField, column: str) -> str:
         return enum(column, [(value.value, name) for name, value in type_.values.items()])
     if type_ is GraphQLFloat:
         return number(column)
-    alike = str(field.type).rstrip("!") in WRITTEN_ALIKE
+    alike = str(cast("Any", field).type).rstrip("!") in WRITTEN_ALIKE
     return f"{column}::text" if alike else f"to_json({column})"

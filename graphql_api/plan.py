@@ -211,8 +211,8 @@ class Compiler:
     ) -> Sql:
         alias = self._alias()
         shown = self._object(named_type(field), below(nodes), alias)
-        in_order = sql("SELECT * FROM ", aliased(select, alias), f' ORDER BY "{relation.tie}"')
-        return subselect(json_list(shown).sql, aliased(in_order, alias))
+        found = json_list(shown, by=f'{alias}."{relation.tie}"')
+        return subselect(found.sql, aliased(select, alias))
 
     def _looked_up(self, field: GraphQLField, nodes: list[FieldNode], way: LookedUp) -> Sql:
         """A branch for each type that the id may name; which one is taken shows with the id."""

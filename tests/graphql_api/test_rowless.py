@@ -130,7 +130,7 @@ async def test_of_an_operation_without_a_field_the_plan_answers_with_nothing(
 async def test_the_statement_that_is_explained_is_what_is_read(compiled: Asking) -> None:
     sql, _ = await compiled.executor.explain(Body(BESIDE["between"]), Asker(OWNER))
 
-    assert sql.index('AS "b"') < sql.index('AS "a"')
+    assert sql.index('"b":') < sql.index('"a":')
     assert "oauthProviders" not in sql
 
 
