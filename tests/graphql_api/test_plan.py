@@ -1,10 +1,12 @@
 """What a plan answers, and what is answered all the same where there is none."""
 
 from base64 import b64decode
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from db.session import Database
 from graphql_api.messages import Body
 from graphql_api.plan import Declined
 from resolvers.context import Asker
@@ -12,6 +14,9 @@ from tests import sample
 from tests.graph import global_id
 from tests.graphql_api.asking import OWNER, Asking
 from tests.graphql_api.test_same_answer import exact
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
 
 pytestmark = pytest.mark.paths
 
@@ -32,6 +37,24 @@ async def test_a_response_key_stands_in_the_answer_however_long_it_is(compiled: 
 
     assert by == "compiled"
     assert answer == [("data", [("viewer", [(key, "Viewer")])])]
+
+
+async def test_a_promised_value_that_is_missing_is_told_as_without_a_plan(
+    asking: Callable[..., Asking], own_database: Database, own_superuser: "Connection[Record]"
+) -> None:
+    query = "query ($id: ID!) { node(id: $id) { ... on Workflow { id name description } } }"
+    compiled, loaders = (asking(own_database, path) for path in ("compiled", "loaders"))
+    assert (await asked(compiled, query, id=WORKFLOW))[0] == "compiled"
+
+    await own_superuser.execute("ALTER TABLE workflows ALTER name DROP NOT NULL")
+    await own_superuser.execute(
+        "UPDATE workflows SET name = NULL WHERE id = $1", sample.of("workflow 1 1")
+    )
+
+    found = await asked(compiled, query, id=WORKFLOW)
+    assert found == await asked(loaders, query, id=WORKFLOW)
+    assert found[0] == "loaders"
+    assert "errors" in dict(found[1])
 
 
 @pytest.mark.parametrize(("count", "path"), [(100, "compiled"), (101, "loaders")])

@@ -120,6 +120,26 @@ async def test_a_server_that_must_not_lose_anything_writes_to_the_disk(running: 
     assert await ask(running, "SHOW fsync") == "on"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="faults are counted by Linux")
+async def test_a_backend_keeps_the_memory_of_an_answer_for_the_next(running: str) -> None:
+    answer = "SELECT length(string_agg(md5(n::text), ',')) FROM generate_series(1, 30000) n"
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(running)
+    try:
+        for _ in range(5):
+            await connection.fetchval(answer)
+        before = page_faults(connection.get_server_pid())
+        await connection.fetchval(answer)
+        assert page_faults(connection.get_server_pid()) - before < 100  # 400 KB; it takes 3 MB
+    finally:
+        await connection.close()
+
+
+def page_faults(process: int) -> int:
+    """How often the process was given a page of memory (minflt of proc_pid_stat(5))."""
+    state = Path(f"/proc/{process}/stat").read_text(encoding="ascii")
+    return int(state.rpartition(")")[2].split()[7])
+
+
 async def test_the_server_listens_on_no_port(running: str) -> None:
     assert await ask(running, "SHOW listen_addresses") == ""
 
