@@ -303,29 +303,27 @@ async def test_our_form_cannot_write(field: Battlefield) -> None:
         )
 
 
-EARLY = """
-CREATE OR REPLACE FUNCTION app.viewer() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER
-PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+MINE = """
 BEGIN
     IF coalesce(current_setting('app.viewer_proof', true), '') = '' THEN
         RAISE EXCEPTION 'asked before the viewer was bound';
     END IF;
-    RETURN 'u' || current_setting('app.current_user_id');
-END $$
 """
 
 
 class TestEarlyEvaluation:
-    """With a policy that raises when it is asked too soon, our form still never raises."""
+    """With policies that raise when they are asked too soon, our form still never raises."""
 
     @pytest.fixture
     async def mined(self, field: Battlefield, shared_world: World) -> AsyncGenerator[Battlefield]:
-        original = await shared_world.superuser.fetchval(
-            "SELECT pg_get_functiondef('app.viewer'::regproc)"
-        )
-        await shared_world.superuser.execute(EARLY)
+        asked = ("app.viewer", "app.ws")
+        definition = "SELECT pg_get_functiondef($1::text::regproc)"
+        originals = [await shared_world.superuser.fetchval(definition, name) for name in asked]
+        for original in originals:
+            await shared_world.superuser.execute(original.replace("\nBEGIN\n", MINE, 1))
         yield field
-        await shared_world.superuser.execute(original)
+        for original in originals:
+            await shared_world.superuser.execute(original)
 
     async def test_the_mine_goes_off(self, mined: Battlefield) -> None:
         with pytest.raises(asyncpg.RaiseError, match="before the viewer"):
