@@ -26,9 +26,9 @@ class EachRow:
 
 @dataclass(frozen=True)
 class Connection:
-    """An object of what is ``shown`` of a page: lists of its rows, which are ``alias``, and what
-    ``page`` has of it. If ``ends``, that is ``next`` and ``previous`` (are there more?), ``start``
-    and ``end`` (cursors); if ``total``, ``total``.
+    """An object of what is ``shown`` of a page: lists of its rows, which are ``alias`` and have
+    ``columns``, and what is told of ``page``. If ``ends``, that has ``next`` and ``previous`` (are
+    there more?), ``start`` and ``end`` (cursors); if ``total``, ``total``.
     """
 
     relation: Many[Any]

@@ -123,7 +123,7 @@ class Compiler:
         self._schema, self._fragments, self._variables = schema, fragments, variables
         self._core = schema._schema  # pyright: ignore[reportPrivateUsage]
         self._relations = 0
-        self._read: dict[str, set[str]] = {}
+        self._wanted: dict[str, set[str]] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Plan:
         if node.operation is not OperationType.QUERY:
@@ -155,13 +155,13 @@ class Compiler:
         field = type_.fields[name]
         match way_of(field):
             case GlobalId():
-                self._reads(alias, (hole.column for hole in node_key(type_.name)))
+                self._wants(alias, (hole.column for hole in node_key(type_.name)))
                 return global_id(type_, alias)
             case Column() | Same() as way:
-                self._reads(alias, [way.name])
+                self._wants(alias, [way.name])
                 return leaf(field, way, alias)
             case Followed() as way:
-                self._reads(alias, filter(None, way.columns))
+                self._wants(alias, filter(None, way.columns))
                 return self._followed(field, nodes, way, alias)
             case LookedUp() as way:
                 return self._looked_up(field, nodes, way)
@@ -284,7 +284,7 @@ class Compiler:
             alias,
             page_of=self._page(field, nodes[0], way),
             shown=shown,
-            columns=frozenset(self._read.get(alias, ())),
+            columns=frozenset(self._wanted.get(alias, ())),
             cursors="edges" in asked,
             ends="pageInfo" in asked,
             total="totalCount" in asked,
@@ -370,8 +370,9 @@ class Compiler:
         include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
         return not (skip and skip["if"]) and not (include and not include["if"])
 
-    def _reads(self, alias: str, columns: Iterable[str]) -> None:
-        self._read.setdefault(alias, set()).update(columns)
+    def _wants(self, alias: str, columns: Iterable[str]) -> None:
+        """Of the rows of ``alias`` these columns are needed."""
+        self._wanted.setdefault(alias, set()).update(columns)
 
     def _alias(self) -> str:
         self._relations += 1
