@@ -1,5 +1,6 @@
 """One data loader per relation, made from the relation; one statement per level of a query."""
 
+from asyncio import shield
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,7 @@ class Loaders:
             found = await self._read(row_batch, relation, keys, only=only)
             return [make(records[0]) if records else None for records in found]
 
-        return await self._loader(("one", relation, only), batch).load_many(keys)
+        return await self._load(("one", relation, only), batch, keys)
 
     async def lists(
         self, relation: Many[Any], keys: Sequence[Key], only: Columns = None
@@ -111,7 +112,7 @@ class Loaders:
             found = await self._read(list_batch, relation, keys, only=only)
             return [[*map(make, records)] for records in found]
 
-        return await self._loader(("list", relation, only), batch).load_many(keys)
+        return await self._load(("list", relation, only), batch, keys)
 
     async def pages(
         self, relation: Many[Any], keys: Sequence[Key], page: Page, only: Columns = None
@@ -126,7 +127,7 @@ class Loaders:
                 for key, records in zip(keys, found, strict=True)
             ]
 
-        return await self._loader(("page", relation, page, only), batch).load_many(keys)
+        return await self._load(("page", relation, page, only), batch, keys)
 
     async def counts(self, relation: Many[Any], keys: Sequence[Key], test: Fragment) -> list[int]:
         """How many rows under each key pass the test."""
@@ -135,13 +136,15 @@ class Loaders:
             found = await self._read(count_batch, relation, keys, test)
             return [rows[0][1] for rows in found]
 
-        return await self._loader(("count", relation, test), batch).load_many(keys)
+        return await self._load(("count", relation, test), batch, keys)
 
-    def _loader(self, asked: Hashable, batch: Batch) -> DataLoader[Any, Any]:
+    async def _load(self, asked: Hashable, batch: Batch, keys: Sequence[Any]) -> list[Any]:
+        """What is under each key. Several wait for the same row: whoever gives up, because a field
+        beside has failed, must not take it from the others."""
         loader = self._made.get(asked)
         if loader is None:
             loader = self._made[asked] = DataLoader(batch)
-        return loader
+        return await shield(loader.load_many(keys))
 
     async def _read(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from asyncio import create_task
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from graphql import Executor, parse
 from graphql.execution.values import VariableValues
 
+from db import workflows
 from db.batches import CURSOR
 from db.pages import Page
 from db.relation import Columns, Key, Many
@@ -59,6 +61,23 @@ async def test_only_the_columns_are_read_that_the_answer_is_made_of(
 
     assert found.errors is None
     assert noting.noted == [("WorkflowRow", (CURSOR, "id", "name")), ("ExecutionRow", ("id",))]
+
+
+async def test_who_gives_up_takes_no_row_from_others_that_wait_for_it(
+    sample_database: Database,
+) -> None:
+    session = sample_database.reading(OWNER)
+    loaders, key = Loaders(session), (sample.of("workflow 1 1"),)
+    given_up, waiting = (create_task(loaders.one(workflows.BY_ID, key)) for _ in range(2))
+    await asyncio.wait([given_up, waiting], timeout=0)  # both have asked by then
+    given_up.cancel()
+
+    async with asyncio.timeout(10):
+        found = await waiting
+        await session.end()
+
+    assert given_up.cancelled()
+    assert found.id == key[0]
 
 
 async def test_what_goes_well_is_not_executed_anew(
