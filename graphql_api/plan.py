@@ -378,7 +378,9 @@ class Compiler:
         self._relations += 1
         if self._relations > MOST_RELATIONS:
             raise Declined("too many relations")
-        return f"_{self._relations}"
+        alias = f"_{self._relations}"
+        self._wanted[alias] = set()  # another type that an id may name had it before, or nobody
+        return alias
 
     def _object_type(self, name: str) -> GraphQLObjectType:
         type_ = self._core.type_map[name]

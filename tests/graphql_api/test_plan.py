@@ -39,6 +39,20 @@ async def test_a_response_key_stands_in_the_answer_however_long_it_is(compiled: 
     assert answer == [("data", [("viewer", [(key, "Viewer")])])]
 
 
+async def test_each_type_that_an_id_may_name_is_read_by_its_own_columns(compiled: Asking) -> None:
+    query = """
+        query ($id: ID!) { node(id: $id) {
+            ... on Workspace { workflows(first: 1) { nodes { description } } }
+            ... on Workflow { versions(first: 1) { nodes { changelog } } }
+        } }"""
+    workspace = global_id("Workspace", {"id": sample.of("workspace 1")})
+
+    for id in (WORKFLOW, workspace):
+        by, answer = await asked(compiled, query, id=id)
+        assert by == "compiled"
+        assert [key for key, _ in answer] == ["data"]
+
+
 async def test_a_promised_value_that_is_missing_is_told_as_without_a_plan(
     asking: Callable[..., Asking], own_database: Database, own_superuser: "Connection[Record]"
 ) -> None:
