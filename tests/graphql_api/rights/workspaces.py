@@ -50,7 +50,8 @@ async def create_workspace(_world: World, _asker: Viewer) -> Data:
 
 
 async def update_workspace(_world: World, _asker: Viewer) -> Data:
-    return {"input": {"id": str(TEAM), "settings": {"invitationDays": uuid4().int % 30 + 1}}}
+    changes = {"description": str(uuid4()), "settings": {"invitationDays": 9}}
+    return {"input": {"id": str(TEAM), **changes}}
 
 
 async def delete_workspace(world: World, _asker: Viewer) -> Data:
